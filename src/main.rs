@@ -1,0 +1,2 @@
+//! wilco
+fn main() {}

@@ -1,0 +1,3 @@
+//! Handoff records become spans and metrics.
+
+pub mod record;

@@ -1,0 +1,1 @@
+//! Pure checks: what was sent, what arrived, and now, give mismatches.

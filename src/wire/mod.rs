@@ -1,0 +1,1 @@
+//! How facts ride on a message.

@@ -91,6 +91,12 @@ macro_rules! text_newtype {
             }
         }
 
+        impl std::borrow::Borrow<str> for $type {
+            fn borrow(&self) -> &str {
+                &self.0
+            }
+        }
+
         impl PartialEq<str> for $type {
             fn eq(&self, other: &str) -> bool {
                 &*self.0 == other

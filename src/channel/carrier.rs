@@ -1,0 +1,61 @@
+//! NATS headers as OpenTelemetry's propagators and the wire contract want them.
+
+use async_nats::{HeaderMap, HeaderName, HeaderValue};
+use bytes::Bytes;
+use opentelemetry::propagation::{Extractor, Injector};
+
+use crate::model::HandoffId;
+use crate::wire::{Decision, Envelope, MacKey, names};
+
+/// Writes headers; one that is there already is never overwritten.
+pub(crate) struct Into<'a>(pub(crate) &'a mut HeaderMap);
+
+impl Injector for Into<'_> {
+    fn set(&mut self, key: &str, value: String) {
+        if self.0.get(key).is_none()
+            && let (Ok(name), Ok(value)) = (key.parse::<HeaderName>(), value.parse::<HeaderValue>())
+        {
+            self.0.insert(name, value);
+        }
+    }
+}
+
+/// Reads headers. Names are matched as they are, then without regard to case, as W3C asks for.
+pub(crate) struct From<'a>(pub(crate) Option<&'a HeaderMap>);
+
+impl From<'_> {
+    pub(crate) fn get_str(&self, key: &str) -> Option<&str> {
+        let headers = self.0?;
+        if let Some(value) = headers.get(key) {
+            return Some(value.as_str());
+        }
+        let (_, values) = headers.iter().find(|(name, _)| AsRef::<str>::as_ref(*name).eq_ignore_ascii_case(key))?;
+        Some(values.first()?.as_str())
+    }
+}
+
+impl Extractor for From<'_> {
+    fn get(&self, key: &str) -> Option<&str> {
+        self.get_str(key)
+    }
+
+    fn keys(&self) -> Vec<&str> {
+        self.0.map_or_else(Vec::new, |headers| headers.iter().map(|(name, _)| name.as_ref()).collect())
+    }
+}
+
+/// Sets the packed header.
+pub(crate) fn set_wilco(headers: &mut HeaderMap, value: String) {
+    // The encoder writes no line breaks, which is all that a header value must not hold.
+    headers.insert(HeaderName::from_static(names::WILCO), value);
+}
+
+/// Headers and body of a decision on a handoff.
+pub(crate) fn decision_message(id: &HandoffId, decision: &Decision, key: Option<&MacKey>) -> (HeaderMap, Bytes) {
+    let mut headers = HeaderMap::new();
+    let envelope = Envelope { id: Some(*id), ..Envelope::default() };
+    if let Ok(value) = envelope.encode(key) {
+        set_wilco(&mut headers, value);
+    }
+    (headers, decision.encode().into())
+}

@@ -1,0 +1,445 @@
+//! What the agents of one open channel share: the connection, the handoffs that are open, and two tasks: the
+//! *dispatcher*, which reads receipts, replies and decisions and watches the deadlines, and the *courier*, which
+//! publishes what those and `Drop` have to say.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_nats::{Client, HeaderMap, Subject};
+use bytes::Bytes;
+use tokio::sync::{Notify, Semaphore, mpsc};
+use tokio::time::Instant;
+
+use super::delivery::Delivery;
+use super::entry::{Effects, Entry};
+use super::hooks::{Hooks, Settled};
+use super::lane::AgentLanes;
+use super::lock::lock;
+use super::timers::{Timer, Timers};
+use crate::model::{AgentName, ChannelName, Clock, InstanceId, WorkflowId};
+use crate::telemetry::Telemetry;
+use crate::telemetry::record::{Record, ServerAddress};
+use crate::verify::freshness::KnownVersions;
+use crate::verify::intent::Comparer;
+use crate::wire::MacKey;
+
+/// How long a settled handoff waits for its result to be used before its span is exported all the same.
+pub(crate) const EXPORT_AFTER: Duration = Duration::from_secs(60);
+/// How long an unsampled record of a receiver waits for a decision of the sender.
+pub(crate) const HOLD_UNSAMPLED: Duration = Duration::from_secs(30);
+/// How long to wait for the server's word that messages passed.
+pub(crate) const PASSED_WITHIN: Duration = Duration::from_secs(5);
+/// How long a message may take to leave the process.
+pub(crate) const SEND_WITHIN: Duration = Duration::from_secs(5);
+/// Messages that wait for the courier; what comes on top is counted as lost.
+const COURIER_QUEUE: usize = 16_384;
+
+pub(crate) struct Hub {
+    pub(crate) client: Client,
+    pub(crate) channel: ChannelName,
+    pub(crate) subjects: Subjects,
+    pub(crate) inst: InstanceId,
+    /// `_INBOX.xyz`: everything sent to this process arrives under it.
+    pub(crate) inbox: String,
+    pub(crate) server: Option<Arc<ServerAddress>>,
+    pub(crate) telemetry: Telemetry,
+    pub(crate) clock: Clock,
+    pub(crate) key: Option<MacKey>,
+    pub(crate) comparer: Comparer,
+    pub(crate) hooks: Option<Arc<dyn Hooks>>,
+    pub(crate) known: Mutex<KnownVersions>,
+    pub(crate) ack_within: Duration,
+    pub(crate) keep_duplicates: bool,
+    pub(crate) open_limit: usize,
+    pub(crate) open: Arc<Semaphore>,
+    pub(crate) closed: AtomicBool,
+    pub(crate) closing: Notify,
+    pub(crate) lost: AtomicU64,
+    agents: Mutex<HashMap<AgentName, Arc<AgentLanes>>>,
+    members: Option<Vec<AgentName>>,
+    next_token: AtomicU64,
+    entries: Mutex<HashMap<u64, Arc<Entry>>>,
+    deliveries: Mutex<HashMap<u64, Arc<Delivery>>>,
+    pub(crate) timers: Timers,
+    transit: Mutex<Transit>,
+    courier: mpsc::Sender<Outgoing>,
+}
+
+/// The subjects of a channel: `wilco.{channel}.{agent}`, unless an agent has one of its own.
+#[derive(Debug, Default)]
+pub(crate) struct Subjects {
+    pub(crate) own: HashMap<AgentName, String>,
+}
+
+/// A message for the courier.
+#[derive(Debug)]
+pub(crate) struct Outgoing {
+    pub(crate) subject: Subject,
+    pub(crate) reply: Option<Subject>,
+    pub(crate) headers: Option<HeaderMap>,
+    pub(crate) payload: Bytes,
+}
+
+/// Handoffs that left without receipts, until the server is known to have taken them.
+///
+/// The server answers "no responders" in the order of publishing, so a message to ourselves that comes back proves
+/// that everything sent before it passed. One such marker is under way at a time, whatever the rate.
+#[derive(Default)]
+struct Transit {
+    waiting: VecDeque<Arc<Entry>>,
+    /// How many were ever put in line.
+    queued: u64,
+    /// The marker under way covers the handoffs up to this number.
+    marked: Option<u64>,
+}
+
+impl Hub {
+    #[allow(clippy::too_many_arguments)] // called once, by the builder
+    pub(crate) fn new(
+        client: Client,
+        channel: ChannelName,
+        members: Option<Vec<AgentName>>,
+        subjects: Subjects,
+        server: Option<Arc<ServerAddress>>,
+        settings: Settings,
+    ) -> (Arc<Self>, mpsc::Receiver<Outgoing>) {
+        let (courier, outgoing) = mpsc::channel(COURIER_QUEUE);
+        let inbox = client.new_inbox();
+        let hub = Self {
+            client,
+            channel,
+            subjects,
+            inst: InstanceId::random(),
+            inbox,
+            server,
+            telemetry: settings.telemetry,
+            clock: settings.clock,
+            key: settings.key,
+            comparer: settings.comparer,
+            hooks: settings.hooks,
+            known: Mutex::default(),
+            ack_within: settings.ack_within,
+            keep_duplicates: settings.keep_duplicates,
+            open_limit: settings.open_limit,
+            open: Arc::new(Semaphore::new(settings.open_limit)),
+            closed: AtomicBool::new(false),
+            closing: Notify::new(),
+            lost: AtomicU64::new(0),
+            agents: Mutex::default(),
+            members,
+            next_token: AtomicU64::new(1),
+            entries: Mutex::default(),
+            deliveries: Mutex::default(),
+            timers: Timers::default(),
+            transit: Mutex::default(),
+            courier,
+        };
+        (Arc::new(hub), outgoing)
+    }
+
+    // Names and subjects.
+
+    /// The agents of the channel, where it was opened with a list.
+    pub(crate) fn known_agents(&self) -> String {
+        let names = self.members.iter().flatten().map(AgentName::as_str);
+        names.collect::<Vec<_>>().join(", ")
+    }
+
+    pub(crate) fn has_agent(&self, agent: &AgentName) -> bool {
+        self.members.as_ref().is_none_or(|members| members.contains(agent))
+    }
+
+    pub(crate) fn subject_of(&self, agent: &AgentName) -> String {
+        match self.subjects.own.get(agent) {
+            Some(subject) => subject.clone(),
+            None => format!("wilco.{}.{agent}", self.channel),
+        }
+    }
+
+    /// The sending side of an agent; the same for everyone of this process who joins under the name.
+    pub(crate) fn lanes(&self, agent: &AgentName) -> Arc<AgentLanes> {
+        lock(&self.agents).entry(agent.clone()).or_insert_with(|| Arc::new(AgentLanes::new(agent.clone()))).clone()
+    }
+
+    pub(crate) fn new_token(&self) -> u64 {
+        self.next_token.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// `{inbox}.{part}.{token}`
+    pub(crate) fn inbox_subject(&self, part: InboxPart, token: u64) -> String {
+        let mut subject = String::with_capacity(self.inbox.len() + 20);
+        subject.push_str(&self.inbox);
+        subject.push('.');
+        subject.push(part.letter());
+        subject.push('.');
+        push_number(token, &mut subject);
+        subject
+    }
+
+    // Open handoffs.
+
+    pub(crate) fn follow(&self, entry: &Arc<Entry>) {
+        lock(&self.entries).insert(entry.sent.token, entry.clone());
+        self.telemetry.handoff_opened();
+    }
+
+    pub(crate) fn entry(&self, token: u64) -> Option<Arc<Entry>> {
+        lock(&self.entries).get(&token).cloned()
+    }
+
+    /// Takes a handoff back that never left.
+    pub(crate) fn forget(&self, token: u64) {
+        if lock(&self.entries).remove(&token).is_some() {
+            self.telemetry.handoff_settled();
+        }
+    }
+
+    /// Sends what a change asks for, and exports what is due.
+    pub(crate) fn apply(&self, entry: &Arc<Entry>, effects: Effects) {
+        if let Some((subject, decision)) = effects.decision {
+            let (headers, payload) = super::carrier::decision_message(&entry.sent.id, &decision, self.key.as_ref());
+            self.send_later(Outgoing { subject, reply: None, headers: Some(headers), payload });
+        }
+        if effects.settled {
+            self.telemetry.handoff_settled();
+            if let Some(hooks) = &self.hooks {
+                hooks.on_settled(&Settled::sender(entry));
+            }
+            if !effects.export {
+                self.timers.add(Instant::now() + EXPORT_AFTER, Timer::Export(entry.sent.token));
+            }
+        }
+        if effects.export {
+            self.export(entry);
+        }
+    }
+
+    /// Records the span of a handoff, and stops following it.
+    pub(crate) fn export(&self, entry: &Arc<Entry>) {
+        lock(&self.entries).remove(&entry.sent.token);
+        if let Some(record) = entry.take_record(self.clock.now()) {
+            self.telemetry.record(Record::Handoff(Box::new(record)));
+        }
+    }
+
+    pub(crate) fn close_workflow(&self, workflow: &WorkflowId) {
+        let open: Vec<_> =
+            lock(&self.entries).values().filter(|entry| entry.sent.workflow == *workflow).cloned().collect();
+        for entry in open {
+            let effects = entry.on_workflow_closed(self.clock.now());
+            self.apply(&entry, effects);
+        }
+    }
+
+    /// Exports everything that is still followed, as it stands.
+    pub(crate) fn export_all(&self) {
+        let left: Vec<_> = lock(&self.entries).drain().map(|(_, entry)| entry).collect();
+        for entry in left {
+            if !entry.is_settled() {
+                self.telemetry.handoff_settled();
+            }
+            entry.on_closed();
+            self.export(&entry);
+        }
+        let left: Vec<_> = lock(&self.deliveries).drain().map(|(_, delivery)| delivery).collect();
+        for delivery in left {
+            delivery.on_closed();
+        }
+    }
+
+    /// How many handoffs are followed: open ones, and settled ones whose result was not used yet.
+    pub(crate) fn followed(&self) -> usize {
+        lock(&self.entries).len()
+    }
+
+    // Handoffs without receipts.
+
+    /// Puts a handoff in line for the server's word; the message was published before.
+    pub(crate) fn await_passage(&self, entry: &Arc<Entry>) {
+        let mut transit = lock(&self.transit);
+        transit.waiting.push_back(entry.clone());
+        transit.queued += 1;
+        if transit.marked.is_none() {
+            self.send_marker(&mut transit);
+        }
+    }
+
+    /// A marker came back: all that it covers passed.
+    pub(crate) fn on_marker(&self, marked: u64) {
+        let passed = {
+            let mut transit = lock(&self.transit);
+            if transit.marked != Some(marked) {
+                return; // one that had been given up
+            }
+            let passed = transit.take_up_to(marked);
+            if transit.waiting.is_empty() {
+                transit.marked = None;
+            } else {
+                self.send_marker(&mut transit);
+            }
+            passed
+        };
+        let now = self.clock.now();
+        for entry in passed {
+            let effects = entry.on_passed(now);
+            self.apply(&entry, effects);
+        }
+    }
+
+    /// No marker came back in time: the connection was lost, and with it the server's word.
+    pub(crate) fn on_marker_lost(&self, marked: u64) {
+        let left = {
+            let mut transit = lock(&self.transit);
+            if transit.marked != Some(marked) {
+                return;
+            }
+            let left = transit.take_up_to(marked);
+            transit.marked = None;
+            if !transit.waiting.is_empty() {
+                self.send_marker(&mut transit);
+            }
+            left
+        };
+        let now = self.clock.now();
+        for entry in left {
+            let effects = entry.on_not_passed(now);
+            self.apply(&entry, effects);
+        }
+    }
+
+    fn send_marker(&self, transit: &mut Transit) {
+        transit.marked = Some(transit.queued);
+        self.timers.add(Instant::now() + PASSED_WITHIN, Timer::MarkerLost(transit.queued));
+        self.send_later(Outgoing {
+            subject: self.inbox_subject(InboxPart::Marker, transit.queued).into(),
+            reply: None,
+            headers: None,
+            payload: Bytes::new(),
+        });
+    }
+
+    // Deliveries that a sender may decide on.
+
+    pub(crate) fn expect_decision(&self, token: u64, delivery: &Arc<Delivery>) {
+        lock(&self.deliveries).insert(token, delivery.clone());
+    }
+
+    pub(crate) fn delivery(&self, token: u64) -> Option<Arc<Delivery>> {
+        lock(&self.deliveries).get(&token).cloned()
+    }
+
+    pub(crate) fn end_delivery(&self, token: u64) {
+        lock(&self.deliveries).remove(&token);
+    }
+
+    // Messages from where nobody can wait.
+
+    pub(crate) fn send_later(&self, message: Outgoing) {
+        if let Err(error) = self.courier.try_send(message) {
+            self.lost.fetch_add(1, Ordering::Relaxed);
+            tracing::warn!(%error, "a receipt or a decision could not be queued; its handoff will run into its deadline");
+        }
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+}
+
+impl Transit {
+    fn take_up_to(&mut self, marked: u64) -> Vec<Arc<Entry>> {
+        let first = self.queued - self.waiting.len() as u64;
+        let count = usize::try_from(marked.saturating_sub(first)).unwrap_or(usize::MAX).min(self.waiting.len());
+        self.waiting.drain(..count).collect()
+    }
+}
+
+/// What a channel was built with.
+pub(crate) struct Settings {
+    pub(crate) telemetry: Telemetry,
+    pub(crate) clock: Clock,
+    pub(crate) key: Option<MacKey>,
+    pub(crate) comparer: Comparer,
+    pub(crate) hooks: Option<Arc<dyn Hooks>>,
+    pub(crate) ack_within: Duration,
+    pub(crate) keep_duplicates: bool,
+    pub(crate) open_limit: usize,
+}
+
+/// What arrives under the inbox of a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum InboxPart {
+    /// Results, and the server's "no responders".
+    Reply,
+    /// Receipts.
+    Receipt,
+    /// Decisions of senders, for the tasks this process works on.
+    Decision,
+    /// Our own markers.
+    Marker,
+}
+
+impl InboxPart {
+    pub(crate) const fn letter(self) -> char {
+        match self {
+            Self::Reply => 'r',
+            Self::Receipt => 'c',
+            Self::Decision => 'd',
+            Self::Marker => 'm',
+        }
+    }
+
+    /// Takes `{letter}.{number}` apart.
+    pub(crate) fn parse(tail: &str) -> Option<(Self, u64)> {
+        let (letter, number) = tail.split_once('.')?;
+        let part = match letter {
+            "r" => Self::Reply,
+            "c" => Self::Receipt,
+            "d" => Self::Decision,
+            "m" => Self::Marker,
+            _ => return None,
+        };
+        Some((part, number.parse().ok()?))
+    }
+}
+
+fn push_number(mut number: u64, out: &mut String) {
+    let mut digits = [0_u8; 20];
+    let mut first = digits.len();
+    loop {
+        first -= 1;
+        digits[first] = b'0' + (number % 10) as u8;
+        number /= 10;
+        if number == 0 {
+            break;
+        }
+    }
+    digits[first..].iter().for_each(|digit| out.push(char::from(*digit)));
+}
+
+impl std::fmt::Debug for Hub {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Hub").field("channel", &self.channel).field("inst", &self.inst).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn inbox_subjects_name_their_part_and_number() {
+        assert_eq!(InboxPart::parse("r.17"), Some((InboxPart::Reply, 17)));
+        for bad in ["", "r", "r.", "r.x", "x.1", "r.-1", "r.99999999999999999999999"] {
+            assert_eq!(InboxPart::parse(bad), None, "{bad}");
+        }
+        let mut text = String::new();
+        push_number(u64::MAX, &mut text);
+        assert_eq!(text, u64::MAX.to_string());
+        text.clear();
+        push_number(0, &mut text);
+        assert_eq!(text, "0");
+    }
+}

@@ -65,6 +65,14 @@ impl InstanceId {
     pub fn random() -> Self {
         Self(fastrand::u32(..))
     }
+
+    /// Appends the 8 hex digits.
+    #[inline]
+    pub fn write(&self, out: &mut String) {
+        for shift in (0..8).rev() {
+            out.push(char::from(b"0123456789abcdef"[(self.0 >> (shift * 4) & 15) as usize]));
+        }
+    }
 }
 
 impl fmt::Display for InstanceId {

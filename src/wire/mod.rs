@@ -1,1 +1,30 @@
-//! How facts ride on a message.
+//! How facts ride on a message: the packed `Wilco` header, receipts, decisions, plain headers and W3C trace context.
+//!
+//! Pure: nothing here does I/O. What is written is checked ([`EncodeError`]); what is read is a peer's, so a malformed
+//! part is a [`Problem`], never a panic, and the rest is still used.
+
+mod body;
+mod decision;
+mod decode;
+mod encode;
+mod envelope;
+mod error;
+mod escape;
+pub mod limits;
+mod mac;
+pub mod names;
+mod offset;
+mod plain;
+mod problem;
+mod receipt;
+pub mod subject;
+pub mod trace;
+
+pub use decision::{Choice, Decision, DecodedDecision};
+pub use envelope::{Decoded, Envelope};
+pub use error::{DecodeError, EncodeError};
+pub use mac::{MacCheck, MacKey};
+pub use offset::OffsetBounds;
+pub use plain::Plain;
+pub use problem::Problem;
+pub use receipt::{ContextAgeReport, DecodedReceipt, Receipt};

@@ -1,0 +1,227 @@
+use std::fmt::Write;
+use std::time::Duration;
+
+use super::envelope::{KEYS, MAC, is_key};
+use super::escape::{self, Place};
+use super::limits::{MAX_HEADER_BYTES, MAX_LIST_ITEMS, MAX_UNKNOWN_KEYS};
+use super::{EncodeError, Envelope, MacKey, OffsetBounds, subject};
+use crate::model::{Context, Quality, ShortHash, Timestamp};
+
+/// The latest time that 19 digits hold.
+pub(super) const LATEST: u64 = 9_999_999_999_999_999_999;
+
+const AT_DIGITS: usize = 19;
+
+impl Envelope {
+    /// The header's value. `id`, `at` and `hash` come first and have fixed widths; `mac` comes last, if there is a key.
+    ///
+    /// # Errors
+    /// [`EncodeError`] if a reader could not read it back: a list over its limit, an `at` after 2286, bounds the
+    /// wrong way round, a context without a name, a `rcpt` that is no subject to publish to, an extra key that is no
+    /// key, or more than [`MAX_HEADER_BYTES`] in all.
+    pub fn encode(&self, key: Option<&MacKey>) -> Result<String, EncodeError> {
+        let mut out = Writer(String::with_capacity(self.likely_len()));
+        out.0.push('1');
+        if let Some(id) = &self.id {
+            id.write(out.key(";id="));
+        }
+        if let Some(at) = self.at {
+            out.key(";at=");
+            out.time(at, "at")?;
+        }
+        if let Some(hash) = &self.hash {
+            hash.write_hex(out.key(";hash="));
+        }
+        out.number(";size=", self.size);
+        out.text(";from=", self.from.as_ref().map(|name| name.as_str()));
+        out.text(";to=", self.to.as_ref().map(|name| name.as_str()));
+        out.text(";wf=", self.workflow.as_ref().map(|id| id.as_str()));
+        out.number(";n=", self.attempt.map(u64::from));
+        if let Some(inst) = &self.inst {
+            inst.write(out.key(";inst="));
+        }
+        out.number(";seq=", self.seq);
+        if self.hold {
+            out.0.push_str(";hold=1");
+        }
+        if let Some(offset) = self.offset {
+            out.offset(offset)?;
+        }
+        out.text(";kind=", self.kind.map(|kind| kind.as_str()));
+        if let Some(intent) = &self.intent {
+            intent.write_hex(out.key(";intent="));
+        }
+        out.contexts(&self.contexts)?;
+        out.inputs(&self.inputs)?;
+        out.number(";need=", self.need.map(u64::from));
+        if let Some(parent) = &self.parent {
+            parent.write(out.key(";parent="));
+        }
+        out.number(";by=", self.by.map(Timestamp::unix_nanos));
+        if let Some(receipts) = self.receipts.as_deref() {
+            subject::check_reply(receipts).map_err(|reason| EncodeError::Value { part: "rcpt", reason })?;
+            out.text(";rcpt=", Some(receipts));
+        }
+        out.text(";rung=", self.rung.map(|rung| rung.as_str()));
+        if let Some(quality) = &self.quality {
+            out.quality(quality);
+        }
+        out.unknown(&self.unknown)?;
+        out.finish(key)
+    }
+
+    /// Room for everything but the rarest escapes, so that the text is allocated once.
+    fn likely_len(&self) -> usize {
+        const FIXED: usize = 320;
+        const CONTEXT: usize = 96;
+        const INPUT: usize = 33;
+        let text = |len: Option<usize>| len.unwrap_or_default();
+        FIXED
+            + text(self.from.as_ref().map(|name| name.as_str().len()))
+            + text(self.to.as_ref().map(|name| name.as_str().len()))
+            + text(self.workflow.as_ref().map(|id| id.as_str().len()))
+            + text(self.receipts.as_ref().map(|subject| subject.len()))
+            + self.contexts.len().min(MAX_LIST_ITEMS) * CONTEXT
+            + self.inputs.len().min(MAX_LIST_ITEMS) * INPUT
+    }
+}
+
+struct Writer(String);
+
+impl Writer {
+    fn key(&mut self, key: &'static str) -> &mut String {
+        self.0.push_str(key);
+        &mut self.0
+    }
+
+    fn digits(&mut self, number: u64) {
+        self.0.push_str(itoa::Buffer::new().format(number));
+    }
+
+    fn number(&mut self, key: &'static str, number: Option<u64>) {
+        if let Some(number) = number {
+            self.0.push_str(key);
+            self.digits(number);
+        }
+    }
+
+    fn text(&mut self, key: &'static str, text: Option<&str>) {
+        if let Some(text) = text {
+            escape::push(text, Place::Value, self.key(key));
+        }
+    }
+
+    /// A time in its fixed width of 19 digits.
+    fn time(&mut self, time: Timestamp, part: &'static str) -> Result<(), EncodeError> {
+        let nanos = time.unix_nanos();
+        if nanos > LATEST {
+            return Err(EncodeError::Value { part, reason: "is after the year 2286, the last that 19 digits hold" });
+        }
+        let mut buffer = itoa::Buffer::new();
+        let digits = buffer.format(nanos);
+        for _ in digits.len()..AT_DIGITS {
+            self.0.push('0');
+        }
+        self.0.push_str(digits);
+        Ok(())
+    }
+
+    fn offset(&mut self, OffsetBounds { low, high }: OffsetBounds) -> Result<(), EncodeError> {
+        if low > high {
+            return Err(EncodeError::Value { part: "off", reason: "has a low end over its high end" });
+        }
+        let mut buffer = itoa::Buffer::new();
+        self.key(";off=").push_str(buffer.format(low));
+        self.0.push('/');
+        self.0.push_str(buffer.format(high));
+        Ok(())
+    }
+
+    fn contexts(&mut self, contexts: &[Context]) -> Result<(), EncodeError> {
+        within("ctx", contexts.len())?;
+        for (i, context) in contexts.iter().enumerate() {
+            self.0.push_str(if i == 0 { ";ctx=" } else { "," });
+            self.context(context)?;
+        }
+        Ok(())
+    }
+
+    /// `name@version/observed-at-ns/max-age-ms/hash32`
+    fn context(&mut self, context: &Context) -> Result<(), EncodeError> {
+        if context.name.is_empty() {
+            return Err(EncodeError::Value { part: "ctx", reason: "has an item without a name" });
+        }
+        escape::push(&context.name, Place::ListPart, &mut self.0);
+        if let Some(version) = context.version.as_deref().filter(|version| !version.is_empty()) {
+            self.0.push('@');
+            escape::push(version, Place::ListPart, &mut self.0);
+        }
+        self.0.push('/');
+        if let Some(observed_at) = context.observed_at {
+            self.digits(observed_at.unix_nanos());
+        }
+        self.0.push('/');
+        if let Some(max_age) = context.max_age {
+            self.digits(whole_millis(max_age)?);
+        }
+        self.0.push('/');
+        if let Some(hash) = &context.hash {
+            hash.write_hex(&mut self.0);
+        }
+        Ok(())
+    }
+
+    fn inputs(&mut self, inputs: &[ShortHash]) -> Result<(), EncodeError> {
+        within("in", inputs.len())?;
+        for (i, input) in inputs.iter().enumerate() {
+            input.write_hex(self.key(if i == 0 { ";in=" } else { "," }));
+        }
+        Ok(())
+    }
+
+    fn quality(&mut self, quality: &Quality) {
+        // Writing to a `String` cannot fail. Rust prints a float by the fewest digits that read back as the same.
+        let _ = write!(self.key(";q="), "{}", quality.score());
+        self.text(";qby=", Some(quality.by()).filter(|by| !by.is_empty()));
+    }
+
+    fn unknown(&mut self, unknown: &[(String, String)]) -> Result<(), EncodeError> {
+        let refused = |key: &String, reason| EncodeError::Key { key: key.chars().take(80).collect(), reason };
+        for (i, (key, value)) in unknown.iter().enumerate() {
+            if i == MAX_UNKNOWN_KEYS {
+                return Err(refused(key, "is over the limit of 32 extra keys"));
+            }
+            if !is_key(key) {
+                return Err(refused(key, "is not 1 to 32 ASCII letters, digits, `_`, `-` or `.`"));
+            }
+            if key == MAC || KEYS.contains(&key.as_str()) {
+                return Err(refused(key, "has a field of its own"));
+            }
+            if unknown[..i].iter().any(|(earlier, _)| earlier == key) {
+                return Err(refused(key, "is given twice"));
+            }
+            self.0.push(';');
+            self.0.push_str(key);
+            escape::push(value, Place::Value, self.key("="));
+        }
+        Ok(())
+    }
+
+    fn finish(mut self, key: Option<&MacKey>) -> Result<String, EncodeError> {
+        if let Some(key) = key {
+            let mac = ShortHash::from_bytes(key.mac(self.0.as_bytes()));
+            mac.write_hex(self.key(";mac="));
+        }
+        let len = self.0.len();
+        if len > MAX_HEADER_BYTES { Err(EncodeError::HeaderTooLong { len }) } else { Ok(self.0) }
+    }
+}
+
+fn within(part: &'static str, len: usize) -> Result<(), EncodeError> {
+    if len > MAX_LIST_ITEMS { Err(EncodeError::TooManyItems { part, len }) } else { Ok(()) }
+}
+
+fn whole_millis(age: Duration) -> Result<u64, EncodeError> {
+    u64::try_from(age.as_millis())
+        .map_err(|_| EncodeError::Value { part: "ctx", reason: "has a longest age over 2^64 milliseconds" })
+}

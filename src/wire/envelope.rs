@@ -1,0 +1,112 @@
+use std::sync::Arc;
+
+use super::{MacCheck, OffsetBounds, Problem};
+use crate::model::{
+    AgentName, ContentHash, Context, HandoffId, HandoffKind, InstanceId, Quality, Rung, ShortHash, Timestamp,
+    WorkflowId,
+};
+
+/// What the packed `Wilco` header says: `1;id=...;at=...;hash=...;size=...[;key=value...]`.
+///
+/// Every part is optional. Written by [`Envelope::encode`] (strict), read by [`Envelope::decode`] (forgiving). Each
+/// field names its key.
+///
+/// ```
+/// use wilco::model::{AgentName, ContentHash, HandoffId, Timestamp};
+/// use wilco::wire::{Envelope, MacCheck};
+///
+/// let now = Timestamp::now();
+/// let envelope = Envelope {
+///     id: Some(HandoffId::new(now)),
+///     at: Some(now),
+///     hash: Some(ContentHash::of(b"find five sources")),
+///     size: Some(17),
+///     to: Some(AgentName::new("researcher")?),
+///     ..Envelope::default()
+/// };
+/// let value = envelope.encode(None)?;
+/// let decoded = Envelope::decode(&value, None);
+/// assert_eq!(decoded.envelope, envelope);
+/// assert!(decoded.problems.is_empty() && decoded.mac == MacCheck::Absent);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Envelope {
+    /// `id`: which handoff; the same on every retry and redelivery.
+    pub id: Option<HandoffId>,
+    /// `at`: when it was sent, in the sender's clock. 19 digits on the wire, so at latest in the year 2286.
+    pub at: Option<Timestamp>,
+    /// `hash`: BLAKE3 of this message's payload bytes.
+    pub hash: Option<ContentHash>,
+    /// `size`: length of this message's payload in bytes.
+    pub size: Option<u64>,
+    /// `from`: the agent that hands over.
+    pub from: Option<AgentName>,
+    /// `to`: the agent that is to take it; absent on a broadcast.
+    pub to: Option<AgentName>,
+    /// `wf`: the workflow.
+    pub workflow: Option<WorkflowId>,
+    /// `n`: which attempt this is, from 1; a resend by the application is the next one.
+    pub attempt: Option<u32>,
+    /// `inst`: which sending process.
+    pub inst: Option<InstanceId>,
+    /// `seq`: number of this handoff from that instance to that receiver, from 1.
+    pub seq: Option<u64>,
+    /// `hold=1`: the receiver waits for the sender's decision before it works.
+    pub hold: bool,
+    /// `off`: `low/high`, the sender's estimate of the receiver's clock minus its own.
+    pub offset: Option<OffsetBounds>,
+    /// `kind`: delegation or transfer.
+    pub kind: Option<HandoffKind>,
+    /// `intent`: digest of the declared intent. Only the digest travels, so that nobody can parrot the answer.
+    pub intent: Option<ShortHash>,
+    /// `ctx`: the context items that the task rests on, at most [`MAX_LIST_ITEMS`](super::limits::MAX_LIST_ITEMS).
+    ///
+    /// A version that is the empty text is written as none; a longest age is written in whole milliseconds.
+    pub contexts: Vec<Context>,
+    /// `in`: hashes of the earlier results that the task rests on, at most as many.
+    pub inputs: Vec<ShortHash>,
+    /// `need`: how many inputs a join was owed.
+    pub need: Option<u32>,
+    /// `parent`: the handoff that the sender was working on.
+    pub parent: Option<HandoffId>,
+    /// `by`: when the sender stops waiting for the result, in its own clock.
+    pub by: Option<Timestamp>,
+    /// `rcpt`: where receipts go; none are sent where it is absent. Always passes
+    /// [`subject::check_reply`](super::subject::check_reply) when decoded.
+    pub receipts: Option<Arc<str>>,
+    /// `rung`, on receipts and results.
+    pub rung: Option<Rung>,
+    /// `q` and `qby`, on results: how good it is, and who says so.
+    pub quality: Option<Quality>,
+    /// Keys that this version does not know, with their unescaped values, in the order in which they came. Written
+    /// again on encoding.
+    pub unknown: Vec<(String, String)>,
+}
+
+/// What a `Wilco` header said, and what was wrong with it.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct Decoded {
+    /// Everything that was well-formed.
+    pub envelope: Envelope,
+    /// Everything that was not. Empty, without allocation, for a well-formed header.
+    pub problems: Vec<Problem>,
+    /// What the `mac` says.
+    pub mac: MacCheck,
+}
+
+/// The keys, in the order in which they are written.
+pub(super) const KEYS: [&str; 23] = [
+    "id", "at", "hash", "size", "from", "to", "wf", "n", "inst", "seq", "hold", "off", "kind", "intent", "ctx", "in",
+    "need", "parent", "by", "rcpt", "rung", "q", "qby",
+];
+
+/// The key that comes after all others.
+pub(super) const MAC: &str = "mac";
+
+/// Whether a text can be a key: 1 to 32 ASCII letters, digits, `_`, `-`, `.`.
+pub(super) fn is_key(text: &str) -> bool {
+    (1..=super::limits::MAX_KEY_BYTES).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'))
+}

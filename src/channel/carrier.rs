@@ -1,11 +1,9 @@
 //! NATS headers as OpenTelemetry's propagators and the wire contract want them.
 
 use async_nats::{HeaderMap, HeaderName, HeaderValue};
-use bytes::Bytes;
 use opentelemetry::propagation::{Extractor, Injector};
 
-use crate::model::HandoffId;
-use crate::wire::{Decision, Envelope, MacKey, names};
+use crate::wire::names;
 
 /// Writes headers; one that is there already is never overwritten.
 pub(crate) struct Into<'a>(pub(crate) &'a mut HeaderMap);
@@ -48,14 +46,4 @@ impl Extractor for From<'_> {
 pub(crate) fn set_wilco(headers: &mut HeaderMap, value: String) {
     // The encoder writes no line breaks, which is all that a header value must not hold.
     headers.insert(HeaderName::from_static(names::WILCO), value);
-}
-
-/// Headers and body of a decision on a handoff.
-pub(crate) fn decision_message(id: &HandoffId, decision: &Decision, key: Option<&MacKey>) -> (HeaderMap, Bytes) {
-    let mut headers = HeaderMap::new();
-    let envelope = Envelope { id: Some(*id), ..Envelope::default() };
-    if let Ok(value) = envelope.encode(key) {
-        set_wilco(&mut headers, value);
-    }
-    (headers, decision.encode().into())
 }

@@ -8,20 +8,22 @@ use std::sync::{Arc, Mutex};
 
 use async_nats::Subject;
 use bytes::Bytes;
-use opentelemetry::trace::{SpanContext, SpanId};
+use opentelemetry::trace::SpanContext;
 use tokio::sync::{Notify, OwnedSemaphorePermit};
 
+use super::delivery::Delivery;
 use super::error::NoResult;
+use super::handoff::Handoff;
 use super::lock::lock;
 use crate::model::{
-    AgentName, Climb, Context, Evidence, HandoffId, HandoffKind, InstanceId, Intent, Mismatch, MismatchKind, Quality,
-    Refusal, Rung, ShortHash, Timestamp, Verdict, WorkflowId,
+    AgentName, Climb, Context, ContentHash, Evidence, HandoffId, HandoffKind, InstanceId, Intent, Mismatch, MismatchKind, Quality,
+    Refusal, Rung, Timestamp, Verdict, WorkflowId,
 };
 use crate::telemetry::record::{Content, ContextAge, HandoffFacts, HandoffRecord, Outcome, ResultFacts, SpanPlace};
 use crate::verify::intent::{Comparer, Comparison};
 use crate::verify::offset::ClockOffset;
 use crate::verify::{freshness, intent, quality};
-use crate::wire::{Decision, DecisionKind};
+use crate::wire::{Choice, Decision};
 
 /// What was fixed when the handoff was sent.
 #[derive(Debug)]
@@ -34,23 +36,16 @@ pub(crate) struct Sent {
     pub(crate) from: AgentName,
     pub(crate) to: AgentName,
     pub(crate) workflow: WorkflowId,
-    pub(crate) kind: HandoffKind,
     pub(crate) facts: HandoffFacts,
     pub(crate) place: SpanPlace,
     pub(crate) carried: Option<SpanContext>,
     pub(crate) at: Timestamp,
-    pub(crate) content: Content,
-    pub(crate) payload: Bytes,
-    pub(crate) intent: Option<Intent>,
-    pub(crate) contexts: Vec<Context>,
-    pub(crate) inputs: Vec<ShortHash>,
-    pub(crate) owed: Option<u32>,
-    pub(crate) reason: Option<Arc<str>>,
-    pub(crate) triggered_by: Option<SpanId>,
-    pub(crate) threshold: Option<f64>,
     pub(crate) by: Option<Timestamp>,
-    pub(crate) receipts: bool,
-    pub(crate) hold: bool,
+    pub(crate) content: Content,
+    /// What was handed over, as the user built it.
+    pub(crate) handoff: Handoff,
+    /// The task it was handed off from.
+    pub(crate) within: Option<Arc<Delivery>>,
 }
 
 /// A handoff as its sender follows it.
@@ -72,7 +67,7 @@ struct State {
     heard: bool,
     answered: bool,
     control: Option<Subject>,
-    decision: Option<DecisionKind>,
+    decision: Option<Choice>,
     result: Option<Arrived>,
     no_result: Option<NoResult>,
     used: Option<bool>,
@@ -114,7 +109,7 @@ pub(crate) enum Reply {
     /// The receiver gave up.
     Failed { error: String },
     /// A result. `claimed` is the hash its header names; `plain` says that no Wilco header came with it.
-    Result { arrived: Arrived, claimed: Option<crate::model::ContentHash>, plain: bool, read_back: Option<Intent> },
+    Result { arrived: Arrived, claimed: Option<ContentHash>, plain: bool, read_back: Option<Intent> },
 }
 
 /// What a receipt says, and the offset of the receiver's clock when it was sent.
@@ -141,7 +136,7 @@ pub(crate) struct Effects {
 impl Entry {
     pub(crate) fn new(sent: Sent, permit: Option<OwnedSemaphorePermit>, found: Vec<Mismatch>) -> Arc<Self> {
         let first = Climb { rung: Rung::Sent, evidence: Evidence::Declared, by: Some(sent.from.clone()), at: sent.at };
-        let mut climbs = Vec::with_capacity(if sent.receipts { 6 } else { 2 });
+        let mut climbs = Vec::with_capacity(if sent.handoff.receipts { 6 } else { 2 });
         climbs.push(first);
         Arc::new(Self {
             sent,
@@ -206,11 +201,11 @@ impl Entry {
 
     /// The server has taken the message, and had somebody to give it to.
     pub(crate) fn on_passed(&self, now: Timestamp) -> Effects {
-        self.change(now, |sent, state| {
+        self.change(|sent, state| {
             if let Some(first) = state.climbs.first_mut() {
                 first.evidence = Evidence::Wire;
             }
-            if !sent.receipts && sent.kind == HandoffKind::Transfer {
+            if !sent.handoff.receipts && sent.handoff.kind == HandoffKind::Transfer {
                 state.answer(Understanding::Unknown("no receipt was asked for"));
                 state.settle(now);
             }
@@ -220,8 +215,8 @@ impl Entry {
 
     /// No word of the server came in time: what is known stays `sent`.
     pub(crate) fn on_not_passed(&self, now: Timestamp) -> Effects {
-        self.change(now, |sent, state| {
-            if !sent.receipts && sent.kind == HandoffKind::Transfer && state.settled.is_none() {
+        self.change(|sent, state| {
+            if !sent.handoff.receipts && sent.handoff.kind == HandoffKind::Transfer && state.settled.is_none() {
                 state.answer(Understanding::Unknown("no receipt was asked for, and the server did not confirm the message"));
                 state.settle(now);
             }
@@ -230,7 +225,7 @@ impl Entry {
     }
 
     pub(crate) fn on_reply(&self, reply: Reply, comparer: &Comparer, now: Timestamp) -> Effects {
-        self.change(now, |sent, state| {
+        self.change(|sent, state| {
             match reply {
                 Reply::NoResponders => {
                     // A status that comes after a receipt speaks of some other message on this inbox.
@@ -258,24 +253,24 @@ impl Entry {
     }
 
     pub(crate) fn on_receipt(&self, heard: Heard, comparer: &Comparer, now: Timestamp) -> Effects {
-        self.change(now, |sent, state| state.receipt(sent, heard, comparer, now))
+        self.change(|sent, state| state.receipt(sent, heard, comparer, now))
     }
 
     pub(crate) fn on_readback_deadline(&self, now: Timestamp) -> Effects {
-        self.change(now, |sent, state| {
+        self.change(|sent, state| {
             if state.answered || state.settled.is_some() {
                 return None;
             }
             if state.heard {
                 state.answer(Understanding::Unknown("it was received, but not read back in time"));
-            } else if sent.receipts {
+            } else if sent.handoff.receipts {
                 let waited = now.since(sent.at).as_millis();
                 state.find(Mismatch::new(MismatchKind::Unacknowledged, format!("no receipt within {waited} ms")));
                 state.answered = true;
             } else {
                 state.answer(Understanding::Unknown("no receipt was asked for"));
             }
-            if sent.kind == HandoffKind::Transfer && sent.by.is_none() {
+            if sent.handoff.kind == HandoffKind::Transfer && sent.by.is_none() {
                 state.settle(now);
             }
             None
@@ -283,12 +278,12 @@ impl Entry {
     }
 
     pub(crate) fn on_deadline(&self, now: Timestamp) -> Effects {
-        self.change(now, |sent, state| {
+        self.change(|sent, state| {
             if state.settled.is_some() {
                 return None;
             }
             let waited = now.since(sent.at);
-            let undecided = sent.hold && state.decision.is_none() && !state.found.is_empty();
+            let undecided = sent.handoff.hold && state.decision.is_none() && !state.found.is_empty();
             if !undecided {
                 let highest = state.climbs.iter().map(|climb| climb.rung).max().unwrap_or(Rung::Sent);
                 // Never acknowledged is the earlier and the stronger finding; both would tell one fault twice.
@@ -307,13 +302,13 @@ impl Entry {
     /// The sender's decision.
     ///
     /// Returns what to send; without a `control` subject yet, the decision goes out with the first receipt.
-    pub(crate) fn decide(&self, kind: DecisionKind, mismatches: &[Mismatch], now: Timestamp) -> Effects {
-        self.change(now, |_, state| {
-            if state.settled.is_some() && kind == DecisionKind::Go {
+    pub(crate) fn decide(&self, kind: Choice, mismatches: &[Mismatch], now: Timestamp) -> Effects {
+        self.change(|_, state| {
+            if state.settled.is_some() && kind == Choice::Go {
                 return None;
             }
             state.decision = Some(kind);
-            if kind == DecisionKind::Withdraw {
+            if kind == Choice::Withdraw {
                 state.end(NoResult::Withdrawn, now);
             }
             state.decision_message(kind, mismatches)
@@ -321,7 +316,7 @@ impl Entry {
     }
 
     pub(crate) fn on_workflow_closed(&self, now: Timestamp) -> Effects {
-        self.change(now, |_, state| {
+        self.change(|_, state| {
             if state.settled.is_some() {
                 return None;
             }
@@ -383,13 +378,13 @@ impl Entry {
         }
         let held = {
             let state = lock(&self.state);
-            self.sent.hold && state.answered && state.decision.is_none() && state.settled.is_none()
+            self.sent.handoff.hold && state.answered && state.decision.is_none() && state.settled.is_none()
         };
         if held {
             // The receiver waits for a word that nobody is left to give.
-            return self.decide(DecisionKind::Withdraw, &self.found(), now);
+            return self.decide(Choice::Withdraw, &self.found(), now);
         }
-        self.change(now, |_, _| None)
+        self.change(|_, _| None)
     }
 
     /// The finished record; `None` where it was taken before.
@@ -415,20 +410,20 @@ impl Entry {
             inst: Some(sent.inst),
             seq: Some(sent.seq),
             content: Some(sent.content),
-            intent: sent.intent.clone(),
+            intent: sent.handoff.intent.clone(),
             read_back: state.read_back.take(),
-            contexts: sent.contexts.clone(),
+            contexts: sent.handoff.contexts.clone(),
             context_age: state.context_age,
             context_latest: Vec::new(),
-            inputs: sent.inputs.clone(),
-            expected_inputs: sent.owed,
-            reason: sent.reason.clone(),
-            triggered_by: sent.triggered_by,
+            inputs: sent.handoff.inputs.clone(),
+            expected_inputs: sent.handoff.owed,
+            reason: sent.handoff.reason.clone(),
+            triggered_by: sent.handoff.triggered_by,
             deadline: sent.by,
             result: ResultFacts {
                 content: state.result.as_ref().map(|arrived| arrived.content),
                 quality: state.score.take().or_else(|| state.result.as_ref()?.quality.clone()),
-                threshold: sent.threshold,
+                threshold: sent.handoff.threshold,
                 used: state.used,
                 checked: state.result.is_some().then_some(state.checked),
             },
@@ -448,15 +443,13 @@ impl Entry {
         let score = state.score.as_ref().or(arrived.quality.as_ref()).map(Quality::score);
         // A poor score is a finding even if nobody said what became of the result.
         let used = Some(state.used.unwrap_or(false));
-        quality::judge(score, self.sent.threshold, used, state.checked, state.set_aside)
+        quality::judge(score, self.sent.handoff.threshold, used, state.checked, state.set_aside)
     }
 
     fn change(
         &self,
-        now: Timestamp,
         f: impl FnOnce(&Sent, &mut State) -> Option<(Subject, Decision)>,
     ) -> Effects {
-        let _ = now;
         let mut state = lock(&self.state);
         let was_settled = state.settled.is_some();
         let decision = f(&self.sent, &mut state);
@@ -475,7 +468,7 @@ impl State {
     fn receipt(&mut self, sent: &Sent, heard: Heard, comparer: &Comparer, now: Timestamp) -> Option<(Subject, Decision)> {
         let Heard { receipt, control, offset } = heard;
         let found_before = self.found.len();
-        let by = AgentName::new(receipt.by.as_str()).ok();
+        let by = Some(receipt.by.clone());
         self.heard = true;
         // A late receipt proves that somebody was there after all, but not in time: the finding stays.
         if self.control.is_none() {
@@ -493,18 +486,15 @@ impl State {
                 self.find(mismatch);
             }
         }
-        for word in &receipt.mismatches {
-            if let Ok(kind) = word.parse::<MismatchKind>() {
-                self.find(Mismatch::new(kind, format!("{} found it", receipt.by)));
-            }
+        for kind in receipt.known_mismatches() {
+            self.find(Mismatch::new(kind, format!("{} found it", receipt.by)));
         }
         let declared = |state: &mut Self, rung| state.climb(rung, Evidence::Declared, by.clone(), receipt.at);
         match receipt.rung {
             Rung::Refused => {
                 declared(self, Rung::Refused);
-                let reason = receipt.refusal.as_deref().unwrap_or("no reason given");
-                let refusal = Refusal::from(reason);
-                self.find(Mismatch::new(MismatchKind::Refused, reason));
+                let refusal = receipt.refusal.clone().unwrap_or_else(|| Refusal::from("no reason given"));
+                self.find(Mismatch::new(MismatchKind::Refused, refusal.as_str()));
                 self.refusal = Some(refusal.clone());
                 self.end(NoResult::Refused(refusal), now);
             }
@@ -530,7 +520,7 @@ impl State {
             Rung::Completed => {
                 declared(self, Rung::Accepted);
                 declared(self, Rung::Completed);
-                if sent.kind == HandoffKind::Transfer {
+                if sent.handoff.kind == HandoffKind::Transfer {
                     self.score = receipt.quality.clone();
                     self.answer(Understanding::Unknown("it was completed without a readback"));
                     self.settle(now);
@@ -538,10 +528,10 @@ impl State {
             }
             _ => {}
         }
-        if receipt.rung == Rung::Received && sent.intent.is_none() {
+        if receipt.rung == Rung::Received && sent.handoff.intent.is_none() {
             self.answer(Understanding::Unknown("no intent was stated, so no readback was due"));
         }
-        if self.answered && sent.kind == HandoffKind::Transfer && sent.by.is_none() && (!sent.hold || self.agreed()) {
+        if self.answered && sent.handoff.kind == HandoffKind::Transfer && sent.by.is_none() && (!sent.handoff.hold || self.agreed()) {
             self.settle(now);
         }
         self.after_receipt(sent, receipt.rung, found_before)
@@ -551,19 +541,19 @@ impl State {
     fn after_receipt(&mut self, sent: &Sent, rung: Rung, found_before: usize) -> Option<(Subject, Decision)> {
         if let Some(kind) = self.decision {
             // Decided before the receiver could be told, or a reminder for a receiver that has not heard yet.
-            return if kind == DecisionKind::Withdraw { self.decision_message(kind, &self.found) } else { None };
+            return if kind == Choice::Withdraw { self.decision_message(kind, &self.found) } else { None };
         }
         let over = matches!(rung, Rung::Refused | Rung::Failed | Rung::Completed);
         if over {
             None
-        } else if sent.hold {
+        } else if sent.handoff.hold {
             // Only a clear yes starts the work; anything else is the sender's to decide.
             (rung == Rung::Understood && self.agreed()).then(|| {
-                self.decision = Some(DecisionKind::Go);
-                self.decision_message(DecisionKind::Go, &[])
+                self.decision = Some(Choice::Go);
+                self.decision_message(Choice::Go, &[])
             })?
         } else if self.found.len() > found_before {
-            self.decision_message(DecisionKind::Go, &self.found)
+            self.decision_message(Choice::Go, &self.found)
         } else {
             None
         }
@@ -573,7 +563,7 @@ impl State {
         let read = |item: &&Context| {
             receipt.context_age.is_empty() || receipt.context_age.iter().any(|age| age.name == item.name)
         };
-        let used: Vec<&Context> = sent.contexts.iter().filter(read).collect();
+        let used: Vec<&Context> = sent.handoff.contexts.iter().filter(read).collect();
         for item in &used {
             if let freshness::Freshness::Stale { evidence } = freshness::freshness(item, receipt.at, offset, None) {
                 self.find(Mismatch::new(MismatchKind::StaleContext, evidence));
@@ -590,8 +580,8 @@ impl State {
         by: Option<AgentName>,
         at: Timestamp,
     ) {
-        let (Some(intent), Some(read_back)) = (&sent.intent, read_back) else {
-            let why = if sent.intent.is_some() { "the readback states no intent" } else { "no intent was stated" };
+        let (Some(intent), Some(read_back)) = (&sent.handoff.intent, read_back) else {
+            let why = if sent.handoff.intent.is_some() { "the readback states no intent" } else { "no intent was stated" };
             return self.answer(Understanding::Unknown(why));
         };
         let understanding = match intent::compare(intent, &read_back, comparer) {
@@ -616,7 +606,7 @@ impl State {
         &mut self,
         sent: &Sent,
         arrived: Arrived,
-        claimed: Option<crate::model::ContentHash>,
+        claimed: Option<ContentHash>,
         plain: bool,
         read_back: Option<Intent>,
         comparer: &Comparer,
@@ -651,11 +641,11 @@ impl State {
         None
     }
 
-    fn decision_message(&self, kind: DecisionKind, mismatches: &[Mismatch]) -> Option<(Subject, Decision)> {
+    fn decision_message(&self, kind: Choice, mismatches: &[Mismatch]) -> Option<(Subject, Decision)> {
         let control = self.control.clone()?;
         let diff = mismatches.iter().flat_map(|mismatch| mismatch.diff.iter().cloned()).collect();
         let words = mismatches.iter().map(|mismatch| mismatch.kind.as_str().to_owned()).collect();
-        Some((control, Decision::new(kind, words, diff)))
+        Some((control, Decision { mismatches: words, diff, ..Decision::new(kind) }))
     }
 
     fn climb(&mut self, rung: Rung, evidence: Evidence, by: Option<AgentName>, at: Timestamp) {

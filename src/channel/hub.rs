@@ -82,6 +82,14 @@ pub(crate) struct Outgoing {
     pub(crate) payload: Bytes,
 }
 
+impl Outgoing {
+    pub(crate) fn with_wilco(subject: Subject, header: String, body: impl Into<Bytes>) -> Self {
+        let mut headers = HeaderMap::new();
+        super::carrier::set_wilco(&mut headers, header);
+        Self { subject, reply: None, headers: Some(headers), payload: body.into() }
+    }
+}
+
 /// Handoffs that left without receipts, until the server is known to have taken them.
 ///
 /// The server answers "no responders" in the order of publishing, so a message to ourselves that comes back proves
@@ -199,8 +207,10 @@ impl Hub {
     /// Sends what a change asks for, and exports what is due.
     pub(crate) fn apply(&self, entry: &Arc<Entry>, effects: Effects) {
         if let Some((subject, decision)) = effects.decision {
-            let (headers, payload) = super::carrier::decision_message(&entry.sent.id, &decision, self.key.as_ref());
-            self.send_later(Outgoing { subject, reply: None, headers: Some(headers), payload });
+            match decision.encode(entry.sent.id, self.key.as_ref()) {
+                Ok((header, body)) => self.send_later(Outgoing::with_wilco(subject, header, body)),
+                Err(error) => tracing::warn!(%error, "a decision could not be written; the receiver does not learn of it"),
+            }
         }
         if effects.settled {
             self.telemetry.handoff_settled();

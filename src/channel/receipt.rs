@@ -9,7 +9,7 @@ use super::hub::Hub;
 use super::result::TaskResult;
 use super::send::{self, Attempt};
 use crate::model::{Climb, Evidence, HandoffId, Mismatch, Rung, Verdict, WorkflowId};
-use crate::wire::DecisionKind;
+use crate::wire::Choice;
 
 /// What the sender of a handoff holds: it answers how far the handoff got, what the receiver understood, and what came
 /// of it.
@@ -113,13 +113,13 @@ impl Receipt {
     /// Lets the receiver begin, although its readback did not clearly agree. Of use under
     /// [`Handoff::hold_for_agreement`]; otherwise the receiver has begun already.
     pub fn go_ahead(&self) {
-        self.decide(DecisionKind::Go, &[]);
+        self.decide(Choice::Go, &[]);
     }
 
     /// Takes the task back, and tells the receiver why. The receiver learns it at its next word to us, or from
     /// [`super::Task::withdrawn`]; what it did until then is done.
     pub fn withdraw(&self, found: &[Mismatch]) {
-        self.decide(DecisionKind::Withdraw, found);
+        self.decide(Choice::Withdraw, found);
     }
 
     /// Sends the same handoff once more: same id, same payload, next attempt.
@@ -131,26 +131,13 @@ impl Receipt {
     /// If it is dropped before it returns, the new attempt may or may not have left.
     pub async fn resend(&self) -> Result<Self, HandOffError> {
         let sent = &self.entry.sent;
-        let mut handoff = match &sent.intent {
-            Some(intent) => Handoff::bytes(intent.clone(), sent.payload.clone()),
-            None => Handoff::without_intent(sent.payload.clone()),
-        };
-        handoff.kind = sent.kind;
-        handoff.contexts = sent.contexts.clone();
-        handoff.inputs = sent.inputs.clone();
-        handoff.owed = sent.owed;
-        handoff.reason = sent.reason.clone();
-        handoff.triggered_by = sent.triggered_by;
-        handoff.threshold = sent.threshold;
-        handoff.receipts = sent.receipts;
-        handoff.hold = sent.hold;
-        handoff.result_within = sent.by.map(|by| by.since(sent.at));
+        let handoff = sent.handoff.clone();
         let again = Some((sent.id, sent.attempt + 1, sent.workflow.clone()));
         let lanes = self.hub.lanes(&sent.from);
-        send::send(&self.hub, &lanes, sent.to.as_str(), Attempt { handoff, again }, None).await
+        send::send(&self.hub, &lanes, sent.to.as_str(), Attempt { handoff, again }, sent.within.as_ref()).await
     }
 
-    fn decide(&self, kind: DecisionKind, found: &[Mismatch]) {
+    fn decide(&self, kind: Choice, found: &[Mismatch]) {
         let effects = self.entry.decide(kind, found, self.hub.clock.now());
         self.hub.apply(&self.entry, effects);
     }

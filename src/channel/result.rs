@@ -48,7 +48,7 @@ impl<T> TaskResult<T> {
 
     /// Whether it has the score that was asked for; a result without a score has not, if one was asked for.
     pub fn is_good_enough(&self) -> bool {
-        match (self.handle.entry.sent.threshold, self.quality()) {
+        match (self.handle.entry.sent.handoff.threshold, self.quality()) {
             (None, _) => true,
             (Some(threshold), Some(quality)) => quality.score() >= threshold,
             (Some(_), None) => false,
@@ -74,7 +74,7 @@ impl<T> TaskResult<T> {
     /// Builds on it: takes the value out, and says so.
     pub fn used(mut self) -> T {
         self.handle.entry.mark_used(self.handle.hub.clock.now());
-        if let Some(task) = self.handle.hub.delivery_of(&self.handle.entry) {
+        if let Some(task) = &self.handle.entry.sent.within {
             task.add_input(self.arrived.content.hash.short());
         }
         self.take()

@@ -18,11 +18,11 @@ use super::entry::{Entry, Sent};
 use super::error::HandOffError;
 use super::handoff::Handoff;
 use super::hooks::Sending;
-use super::hub::{EXPORT_AFTER, Hub, InboxPart, SEND_WITHIN};
+use super::hub::{Hub, InboxPart, SEND_WITHIN};
 use super::lane::{AgentLanes, Lane};
 use super::receipt::Receipt;
 use super::timers::Timer;
-use crate::model::{AgentName, ContentHash, HandoffId, HandoffKind, Mismatch, MismatchKind, Timestamp, WorkflowId};
+use crate::model::{AgentName, ContentHash, HandoffId, HandoffKind, Mismatch, MismatchKind, WorkflowId};
 use crate::telemetry::record::{Content, HandoffFacts, SpanPlace};
 use crate::wire::{Envelope, names, trace};
 
@@ -59,7 +59,17 @@ pub(crate) async fn send(
     if let Some(task) = within {
         task.add_inputs_to(&mut handoff.inputs);
     }
-    let by = handoff.deadline(now);
+    let facts = HandoffFacts {
+        id: Some(id),
+        workflow: Some(workflow.clone()),
+        from: Some(lanes.agent.clone()),
+        to: Some(lane.to.clone()),
+        kind: handoff.kind,
+        parent: within.and_then(|task| task.id()),
+        subject: lane.subject_text.clone(),
+        subject_template: None,
+        server: hub.server.clone(),
+    };
     let sent = Sent {
         token,
         id,
@@ -68,46 +78,27 @@ pub(crate) async fn send(
         seq: 0, // known only when it is its turn to leave
         from: lanes.agent.clone(),
         to: lane.to.clone(),
-        kind: handoff.kind,
-        facts: HandoffFacts {
-            id: Some(id),
-            workflow: Some(workflow.clone()),
-            from: Some(lanes.agent.clone()),
-            to: Some(lane.to.clone()),
-            kind: handoff.kind,
-            parent: within.and_then(|task| task.id()),
-            subject: lane.subject_text.clone(),
-            subject_template: None,
-            server: hub.server.clone(),
-        },
         workflow,
+        facts,
         place,
         carried,
         at: now,
+        by: handoff.deadline(now),
         content: Content { hash: ContentHash::of(&handoff.payload), size: handoff.payload.len() as u64 },
-        payload: handoff.payload.clone(),
-        intent: handoff.intent.clone(),
-        contexts: std::mem::take(&mut handoff.contexts),
-        inputs: std::mem::take(&mut handoff.inputs),
-        owed: handoff.owed,
-        reason: handoff.reason.take(),
-        triggered_by: handoff.triggered_by,
-        threshold: handoff.threshold,
-        by,
-        receipts: handoff.receipts,
-        hold: handoff.hold,
+        handoff,
+        within: within.cloned(),
     };
-    let found = handoff.missing_inputs.take().map(|text| Mismatch::new(MismatchKind::IncompleteJoin, text));
+    let found = sent.handoff.missing_inputs.clone().map(|text| Mismatch::new(MismatchKind::IncompleteJoin, text));
 
     if let Some(hooks) = &hub.hooks {
         hooks.on_send(&Sending::of(&sent));
     }
     trace_headers(&sent, &mut headers);
-    if handoff.stored && headers.get(names::NATS_MSG_ID).is_none() {
+    if sent.handoff.stored && headers.get(names::NATS_MSG_ID).is_none() {
         headers.insert(names::NATS_MSG_ID, format!("{id}.{number}"));
     }
     let entry = publish(hub, &lane, sent, headers, permit, found).await?;
-    watch(hub, &entry, handoff.read_back_within);
+    watch(hub, &entry);
     Ok(Receipt::new(hub.clone(), entry))
 }
 
@@ -209,7 +200,7 @@ fn trace_headers(sent: &Sent, headers: &mut HeaderMap) {
     }
     opentelemetry::Context::map_current(|context| {
         if !context.baggage().is_empty() {
-            trace::inject_baggage(context, &mut carrier::Into(headers));
+            trace::inject_baggage(context.baggage(), &mut carrier::Into(headers));
         }
     });
 }
@@ -231,7 +222,7 @@ async fn publish(
     let value = envelope.encode(hub.key.as_ref()).map_err(|source| HandOffError::Encode { to: to.clone(), source })?;
     carrier::set_wilco(&mut headers, value);
     let reply: Subject = hub.inbox_subject(InboxPart::Reply, token).into();
-    let (subject, payload) = (lane.subject.clone(), sent.payload.clone());
+    let (subject, payload) = (lane.subject.clone(), sent.handoff.payload.clone());
     let size = payload.len();
     // Followed before it is sent, so that no answer can be too fast; forgotten if it does not leave.
     let entry = Entry::new(sent, Some(permit), found.into_iter().collect());
@@ -280,34 +271,33 @@ fn envelope(hub: &Hub, lane: &Lane, sent: &Sent) -> Envelope {
         attempt: Some(sent.attempt),
         inst: Some(sent.inst),
         seq: Some(sent.seq),
-        hold: sent.hold,
+        hold: sent.handoff.hold,
         // Only a context's age needs the clocks.
-        offset: if sent.contexts.is_empty() { None } else { lane.offset(sent.at).map(Into::into) },
-        kind: Some(sent.kind),
-        intent: sent.intent.as_ref().map(|intent| intent.digest()),
-        contexts: sent.contexts.clone(),
-        inputs: sent.inputs.clone(),
-        need: sent.owed,
+        offset: if sent.handoff.contexts.is_empty() { None } else { lane.offset(sent.at).map(Into::into) },
+        kind: Some(sent.handoff.kind),
+        intent: sent.handoff.intent.as_ref().map(|intent| intent.digest()),
+        contexts: sent.handoff.contexts.clone(),
+        inputs: sent.handoff.inputs.clone(),
+        need: sent.handoff.owed,
         parent: sent.facts.parent,
         by: sent.by,
-        receipts: sent.receipts.then(|| hub.inbox_subject(InboxPart::Receipt, sent.token).into()),
+        receipts: sent.handoff.receipts.then(|| hub.inbox_subject(InboxPart::Receipt, sent.token).into()),
         ..Envelope::default()
     }
 }
 
 /// Sets the deadlines of a handoff that has left.
-fn watch(hub: &Arc<Hub>, entry: &Arc<Entry>, read_back_within: Duration) {
+fn watch(hub: &Arc<Hub>, entry: &Arc<Entry>) {
     let sent = &entry.sent;
     let (token, now) = (sent.token, Instant::now());
-    if !sent.receipts && sent.kind == HandoffKind::Transfer {
+    if !sent.handoff.receipts && sent.handoff.kind == HandoffKind::Transfer {
         hub.await_passage(entry);
     } else {
-        hub.timers.add(now + read_back_within, Timer::ReadBack(token));
+        hub.timers.add(now + sent.handoff.read_back_within, Timer::ReadBack(token));
     }
     if let Some(by) = sent.by {
         hub.timers.add(now + by.since(sent.at), Timer::Result(token));
     }
-    debug_assert!(EXPORT_AFTER > Duration::ZERO);
 }
 
 /// Runs `future` for at most `limit`. A timer is set only if it is not ready at once, which on this path it nearly
@@ -325,9 +315,4 @@ pub(crate) async fn in_time<T>(limit: Duration, future: impl Future<Output = T>)
         Some(value) => Some(value),
         None => tokio::time::timeout(limit, future).await.ok(),
     }
-}
-
-/// The age of `then` at `now`, for messages.
-pub(crate) fn elapsed(now: Timestamp, then: Timestamp) -> Duration {
-    now.since(then)
 }

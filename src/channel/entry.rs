@@ -565,11 +565,11 @@ impl State {
         };
         let used: Vec<&Context> = sent.handoff.contexts.iter().filter(read).collect();
         for item in &used {
-            if let freshness::Freshness::Stale { evidence } = freshness::freshness(item, receipt.at, offset, None) {
-                self.find(Mismatch::new(MismatchKind::StaleContext, evidence));
+            if let Some(mismatch) = freshness::freshness(item, receipt.at, offset, None).mismatch() {
+                self.find(mismatch.clone());
             }
         }
-        self.context_age = freshness::worst(used, receipt.at, offset).map(ContextAge::from);
+        self.context_age = freshness::worst_age(used, receipt.at, offset).map(ContextAge::from);
     }
 
     fn understand(
@@ -584,15 +584,17 @@ impl State {
             let why = if sent.handoff.intent.is_some() { "the readback states no intent" } else { "no intent was stated" };
             return self.answer(Understanding::Unknown(why));
         };
-        let understanding = match intent::compare(intent, &read_back, comparer) {
+        let comparison = intent::compare(intent, &read_back, comparer);
+        if let Some(mismatch) = comparison.mismatch() {
+            self.find(mismatch);
+        }
+        let understanding = match comparison {
             Comparison::Agrees => {
                 self.climb(Rung::Understood, Evidence::Declared, by, at);
                 Understanding::Agrees
             }
-            Comparison::Differs(slots) => {
+            Comparison::Differs(_) => {
                 self.climb(Rung::Misunderstood, Evidence::Declared, by, at);
-                let diff: Vec<String> = slots.iter().map(ToString::to_string).collect();
-                self.find(Mismatch::new(MismatchKind::Misunderstood, diff.join("; ")).with_diff(diff));
                 Understanding::Differs
             }
             Comparison::Unknown(_) => Understanding::Unknown("the readback is free text that could not be compared"),

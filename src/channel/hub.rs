@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use async_nats::{Client, HeaderMap, Subject};
 use bytes::Bytes;
-use tokio::sync::{Notify, Semaphore, mpsc};
+use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
 use tokio::time::Instant;
 
 use super::delivery::Delivery;
@@ -62,7 +62,8 @@ pub(crate) struct Hub {
     next_token: AtomicU64,
     entries: Mutex<HashMap<u64, Arc<Entry>>>,
     deliveries: Mutex<HashMap<u64, Arc<Delivery>>>,
-    pub(crate) timers: Timers,
+    pub(crate) timers: Arc<Timers>,
+    confirmations: Mutex<HashMap<u64, oneshot::Sender<()>>>,
     transit: Mutex<Transit>,
     courier: mpsc::Sender<Outgoing>,
 }
@@ -140,7 +141,8 @@ impl Hub {
             next_token: AtomicU64::new(1),
             entries: Mutex::default(),
             deliveries: Mutex::default(),
-            timers: Timers::default(),
+            timers: Arc::default(),
+            confirmations: Mutex::default(),
             transit: Mutex::default(),
             courier,
         };
@@ -259,6 +261,11 @@ impl Hub {
         }
     }
 
+    /// How many handoffs have no final verdict yet.
+    pub(crate) fn followed_open(&self) -> usize {
+        lock(&self.entries).values().filter(|entry| !entry.is_settled()).count()
+    }
+
     /// How many handoffs are followed: open ones, and settled ones whose result was not used yet.
     pub(crate) fn followed(&self) -> usize {
         lock(&self.entries).len()
@@ -344,13 +351,69 @@ impl Hub {
         lock(&self.deliveries).remove(&token);
     }
 
+    pub(crate) async fn publish(&self, message: Outgoing) -> Result<(), async_nats::PublishError> {
+        let Outgoing { subject, reply, headers, payload } = message;
+        match (reply, headers) {
+            (None, None) => self.client.publish(subject, payload).await,
+            (None, Some(headers)) => self.client.publish_with_headers(subject, headers, payload).await,
+            (Some(reply), None) => self.client.publish_with_reply(subject, reply, payload).await,
+            (Some(reply), Some(headers)) => {
+                self.client.publish_with_reply_and_headers(subject, reply, headers, payload).await
+            }
+        }
+    }
+
     // Messages from where nobody can wait.
 
     pub(crate) fn send_later(&self, message: Outgoing) {
         if let Err(error) = self.courier.try_send(message) {
-            self.lost.fetch_add(1, Ordering::Relaxed);
-            tracing::warn!(%error, "a receipt or a decision could not be queued; its handoff will run into its deadline");
+            self.count_lost(&error);
         }
+    }
+
+    pub(crate) fn count_lost(&self, error: &(dyn std::error::Error + 'static)) {
+        self.lost.fetch_add(1, Ordering::Relaxed);
+        tracing::warn!(error, "a receipt or a decision could not be sent; its handoff will run into its deadline");
+    }
+
+    /// Waits until the courier has nothing left, or until `deadline`.
+    pub(crate) async fn drain_courier(&self, deadline: Instant) {
+        while self.courier.capacity() < self.courier.max_capacity() && Instant::now() < deadline {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+
+    /// Waits until the server has done all that this connection asked of it so far, by a message to ourselves:
+    /// the client's own `flush` only empties its buffer.
+    pub(crate) async fn confirm(&self) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        let (confirmed, wait) = oneshot::channel();
+        let token = self.new_token();
+        lock(&self.confirmations).insert(token, confirmed);
+        let result = tokio::time::timeout(SEND_WITHIN, async {
+            self.client.publish(self.inbox_subject(InboxPart::Confirm, token), Bytes::new()).await?;
+            wait.await?;
+            Ok(())
+        })
+        .await;
+        lock(&self.confirmations).remove(&token);
+        result.unwrap_or_else(|_| Err(format!("the server did not confirm it within {SEND_WITHIN:?}").into()))
+    }
+
+    pub(crate) fn on_confirmed(&self, token: u64) {
+        if let Some(confirmed) = lock(&self.confirmations).remove(&token) {
+            let _ = confirmed.send(());
+        }
+    }
+
+    /// Drops the deadlines of what is over.
+    pub(crate) fn sweep_timers(&self) {
+        self.timers.sweep(|timer| match timer {
+            Timer::ReadBack(token) | Timer::Result(token) | Timer::Export(token) => {
+                lock(&self.entries).contains_key(&token)
+            }
+            Timer::Acknowledge(token) | Timer::Undecided(token) => lock(&self.deliveries).contains_key(&token),
+            Timer::MarkerLost(marked) => lock(&self.transit).marked == Some(marked),
+        });
     }
 
     pub(crate) fn is_closed(&self) -> bool {
@@ -389,6 +452,8 @@ pub(crate) enum InboxPart {
     Decision,
     /// Our own markers.
     Marker,
+    /// Our own word to ourselves that the server has our subscriptions.
+    Confirm,
 }
 
 impl InboxPart {
@@ -398,6 +463,7 @@ impl InboxPart {
             Self::Receipt => 'c',
             Self::Decision => 'd',
             Self::Marker => 'm',
+            Self::Confirm => 'k',
         }
     }
 
@@ -409,6 +475,7 @@ impl InboxPart {
             "c" => Self::Receipt,
             "d" => Self::Decision,
             "m" => Self::Marker,
+            "k" => Self::Confirm,
             _ => return None,
         };
         Some((part, number.parse().ok()?))

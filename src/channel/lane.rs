@@ -4,9 +4,8 @@ use std::sync::{Arc, Mutex};
 use async_nats::Subject;
 
 use super::lock::lock;
-use crate::model::AgentName;
+use crate::model::{AgentName, Timestamp};
 use crate::verify::offset::{ClockOffset, OffsetEstimator};
-use crate::model::Timestamp;
 
 /// The sending side of one agent: a lane to each agent it hands tasks to.
 #[derive(Debug)]
@@ -67,15 +66,13 @@ impl Lane {
             clocks.by_instance.insert(instance.to_owned(), OffsetEstimator::default());
         }
         let estimator = clocks.by_instance.get_mut(instance)?;
-        estimator.add(t1, t2, t3, t4);
+        estimator.observe(t1, t2, t3, t4);
         estimator.estimate(t4)
     }
 
     /// The receiver's clock against ours, whichever instance takes the next handoff.
     pub(crate) fn offset(&self, now: Timestamp) -> Option<ClockOffset> {
         let clocks = lock(&self.clocks);
-        let mut estimates = clocks.by_instance.values().filter_map(|estimator| estimator.estimate(now));
-        let first = estimates.next()?;
-        Some(estimates.fold(first, ClockOffset::union))
+        ClockOffset::union_all(clocks.by_instance.values().filter_map(|estimator| estimator.estimate(now)))
     }
 }

@@ -20,8 +20,8 @@ pub(crate) enum Timer {
     MarkerLost(u64),
     /// The receipt `received` for an offer that its agent still thinks about.
     Acknowledge(u64),
-    /// The end of waiting for a sender's decision, for an unsampled record.
-    Unsampled(u64),
+    /// The end of waiting for a sender's decision on work that is over.
+    Undecided(u64),
 }
 
 /// The deadlines of a channel, soonest first. Bounded: entries whose handoff is over are swept out.

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt, TraceState};
 
-use super::hub::Hub;
+use super::channel::Channel;
 use crate::model::{Timestamp, WorkflowId};
 use crate::telemetry::record::{Record, SpanPlace, WorkflowRecord};
 use crate::wire::trace;
@@ -14,7 +14,7 @@ use crate::wire::trace;
 #[derive(Debug)]
 #[must_use = "a workflow is over when it is closed"]
 pub struct Workflow {
-    hub: Arc<Hub>,
+    channel: Channel,
     id: WorkflowId,
     name: Arc<str>,
     started: Timestamp,
@@ -23,10 +23,10 @@ pub struct Workflow {
 }
 
 impl Workflow {
-    pub(crate) fn new(hub: Arc<Hub>, id: WorkflowId) -> Self {
-        let (name, started) = (hub.channel.shared(), hub.clock.now());
+    pub(crate) fn new(channel: Channel, id: WorkflowId) -> Self {
+        let (name, started) = (channel.name().shared(), channel.hub().clock.now());
         let within = opentelemetry::Context::current().span().span_context().clone();
-        Self { hub, id, name, started, within }
+        Self { channel, id, name, started, within }
     }
 
     /// The workflow's id.
@@ -58,7 +58,7 @@ impl Workflow {
     }
 
     fn close(self, outcome: Option<Arc<str>>, ok: Option<bool>) {
-        self.hub.close_workflow(&self.id);
+        self.channel.hub().close_workflow(&self.id);
         let (own_trace, span_id) = trace::workflow_trace(&self.id);
         let within = self.within.is_valid().then_some(&self.within);
         let trace_id = within.map_or(own_trace, SpanContext::trace_id);
@@ -68,14 +68,14 @@ impl Workflow {
             parent_span_id: within.map_or(SpanId::INVALID, SpanContext::span_id),
             parent_is_remote: within.is_some_and(SpanContext::is_remote),
             trace_state: within.map_or(TraceState::NONE, |parent| parent.trace_state().clone()),
-            sampled: self.hub.telemetry.sample(trace_id, within.map(SpanContext::is_sampled)),
+            sampled: self.channel.hub().telemetry.sample(trace_id, within.map(SpanContext::is_sampled)),
         };
-        self.hub.telemetry.record(Record::Workflow(Box::new(WorkflowRecord {
+        self.channel.hub().telemetry.record(Record::Workflow(Box::new(WorkflowRecord {
             place,
             workflow: self.id,
             name: self.name,
             started: self.started,
-            ended: self.hub.clock.now(),
+            ended: self.channel.hub().clock.now(),
             outcome,
             ok,
         })));

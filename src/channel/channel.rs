@@ -1,0 +1,129 @@
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use super::agent::Agent;
+use super::builder::ChannelBuilder;
+use super::error::JoinError;
+use super::hub::Hub;
+use super::workflow::Workflow;
+use crate::model::{AgentName, ChannelName, InvalidName, WorkflowId};
+
+/// A named group of agents over NATS subjects, and this process' connection to them. Cloning is cheap.
+///
+/// Tasks for agent `researcher` of channel `newsroom` travel on `wilco.newsroom.researcher`. Dropping the last clone
+/// (its agents, inboxes and workflows count) ends the connection; [`Channel::close`] does so in order.
+#[derive(Clone, Debug)]
+pub struct Channel {
+    owner: Arc<Owner>,
+}
+
+/// Ends the channel's tasks when the application has let go of the channel.
+#[derive(Debug)]
+struct Owner {
+    hub: Arc<Hub>,
+    tasks: Vec<tokio::task::AbortHandle>,
+}
+
+/// What a channel counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ChannelStats {
+    /// Handoffs that are followed: open ones, and settled ones whose result was not used yet.
+    pub followed: usize,
+    /// Receipts and decisions that could not be queued; each handoff concerned runs into a deadline.
+    pub lost: u64,
+}
+
+impl Channel {
+    /// Begins a channel with this name.
+    pub fn builder(name: impl Into<String>) -> ChannelBuilder {
+        ChannelBuilder::new(name.into())
+    }
+
+    pub(crate) fn new(hub: Arc<Hub>, tasks: Vec<tokio::task::AbortHandle>) -> Self {
+        Self { owner: Arc::new(Owner { hub, tasks }) }
+    }
+
+    pub(crate) fn hub(&self) -> &Arc<Hub> {
+        &self.owner.hub
+    }
+
+    /// The channel's name.
+    pub fn name(&self) -> &ChannelName {
+        &self.owner.hub.channel
+    }
+
+    /// Takes part as an agent. Joining alone subscribes to nothing: see [`Agent::inbox`].
+    ///
+    /// # Errors
+    /// [`JoinError`] if the name is not one, or not on the channel's list.
+    ///
+    /// # Cancel safety
+    /// Cancel safe.
+    pub async fn join(&self, agent: impl AsRef<str>) -> Result<Agent, JoinError> {
+        let hub = &self.owner.hub;
+        let agent = AgentName::new(agent.as_ref())?;
+        if hub.is_closed() {
+            return Err(JoinError::Closed);
+        }
+        if !hub.has_agent(&agent) {
+            let (channel, known) = (hub.channel.to_string(), hub.known_agents());
+            return Err(JoinError::UnknownAgent { agent, channel, known });
+        }
+        Ok(Agent::new(self.clone(), &agent))
+    }
+
+    /// Opens a workflow, so that it can be closed.
+    ///
+    /// # Errors
+    /// [`InvalidName`] if the id is empty, over 128 bytes, or holds control characters.
+    pub fn workflow(&self, id: impl AsRef<str>) -> Result<Workflow, InvalidName> {
+        Ok(Workflow::new(self.clone(), WorkflowId::new(id.as_ref())?))
+    }
+
+    /// What the channel counts.
+    pub fn stats(&self) -> ChannelStats {
+        let hub = &self.owner.hub;
+        ChannelStats { followed: hub.followed(), lost: hub.lost.load(Ordering::Relaxed) }
+    }
+
+    /// Whether the server can be reached at the moment.
+    pub fn is_connected(&self) -> bool {
+        self.owner.hub.client.connection_state() == async_nats::connection::State::Connected
+    }
+
+    /// Closes the channel: no more tasks are taken; open handoffs get up to `grace` to be settled, and what is still
+    /// open then is recorded as `pending`; telemetry is flushed within the same bound. Never takes much longer than
+    /// twice `grace`.
+    ///
+    /// # Cancel safety
+    /// If it is dropped before it returns, the channel is closed all the same, but records may not have left.
+    pub async fn close(self, grace: Duration) {
+        let hub = &self.owner.hub;
+        let deadline = tokio::time::Instant::now() + grace;
+        while hub.followed_open() > 0 && tokio::time::Instant::now() < deadline {
+            tokio::time::sleep(Duration::from_millis(5).min(grace)).await;
+        }
+        hub.closed.store(true, Ordering::Release);
+        hub.closing.notify_waiters();
+        hub.drain_courier(deadline).await;
+        hub.export_all();
+        // `flush` of the client empties its buffer to the socket, so that last words leave.
+        let _ = tokio::time::timeout_at(deadline.max(soon()), hub.client.flush()).await;
+        hub.telemetry.flush(grace.max(Duration::from_millis(100))).await;
+    }
+}
+
+fn soon() -> tokio::time::Instant {
+    tokio::time::Instant::now() + Duration::from_millis(100)
+}
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        self.hub.closed.store(true, Ordering::Release);
+        self.hub.closing.notify_waiters();
+        self.hub.export_all();
+        self.tasks.iter().for_each(tokio::task::AbortHandle::abort);
+    }
+}

@@ -1,0 +1,241 @@
+//! The two tasks of an open channel.
+
+use std::sync::{Arc, Weak};
+
+use async_nats::{Message, StatusCode, Subject, Subscriber};
+use futures_util::StreamExt;
+use tokio::sync::mpsc;
+
+use super::carrier;
+use super::entry::{Arrived, Entry, Heard, Reply};
+use super::hub::{Hub, InboxPart, Outgoing};
+use super::timers::Timer;
+use crate::model::{ContentHash, Rung};
+use crate::telemetry::record::Content;
+use crate::verify::offset::ClockOffset;
+use crate::wire::{Decision, Envelope, Plain, Receipt, names};
+
+/// Reads what is sent to this process, and watches the deadlines, until the channel is gone.
+pub(crate) async fn dispatch(hub: Weak<Hub>, inbox: String, mut subscriber: Subscriber) {
+    let prefix = format!("{inbox}.");
+    loop {
+        // Held only for one turn, so that the channel can be dropped while nothing happens.
+        let Some(held) = hub.upgrade() else { return };
+        let timers = held.timers.clone();
+        drop(held);
+        tokio::select! {
+            message = subscriber.next() => {
+                let (Some(message), Some(hub)) = (message, hub.upgrade()) else { return };
+                take(&hub, &prefix, message);
+                // What has piled up is taken without another look at the timers.
+                for _ in 0..256 {
+                    match futures_util::FutureExt::now_or_never(subscriber.next()) {
+                        Some(Some(message)) => take(&hub, &prefix, message),
+                        Some(None) => return,
+                        None => break,
+                    }
+                }
+            }
+            timer = timers.next() => {
+                let Some(hub) = hub.upgrade() else { return };
+                fire(&hub, timer);
+            }
+        }
+    }
+}
+
+/// Publishes what others have to say, in order.
+pub(crate) async fn courier(hub: Weak<Hub>, mut outgoing: mpsc::Receiver<Outgoing>) {
+    while let Some(message) = outgoing.recv().await {
+        let Some(hub) = hub.upgrade() else { return };
+        if let Err(error) = hub.publish(message).await {
+            hub.count_lost(&error);
+        }
+    }
+}
+
+fn take(hub: &Arc<Hub>, prefix: &str, message: Message) {
+    let subject = message.subject.clone();
+    let Some((part, number)) = subject.strip_prefix(prefix).and_then(InboxPart::parse) else {
+        tracing::debug!(%subject, "a message on the inbox that is not ours");
+        return;
+    };
+    match part {
+        InboxPart::Marker => hub.on_marker(number),
+        InboxPart::Confirm => hub.on_confirmed(number),
+        InboxPart::Decision => decision(hub, number, &message),
+        InboxPart::Reply => {
+            if let Some(entry) = hub.entry(number) {
+                reply(hub, &entry, message);
+            }
+        }
+        InboxPart::Receipt => {
+            if let Some(entry) = hub.entry(number) {
+                receipt(hub, &entry, &message);
+            }
+        }
+    }
+}
+
+fn receipt(hub: &Hub, entry: &Arc<Entry>, message: &Message) {
+    let now = hub.clock.now();
+    let header = carrier::From(message.headers.as_ref());
+    let decoded = match Receipt::decode(header.get_str(names::WILCO), &message.payload, hub.key.as_ref()) {
+        Ok(decoded) if decoded.id == entry.sent.id => decoded,
+        Ok(decoded) => {
+            tracing::debug!(id = %decoded.id, "a receipt for another handoff than its subject says");
+            return;
+        }
+        Err(error) => {
+            tracing::warn!(%error, handoff = %entry.sent.id, "a receipt could not be read");
+            return;
+        }
+    };
+    for problem in &decoded.problems {
+        tracing::debug!(%problem, handoff = %entry.sent.id, "a part of a receipt could not be read");
+    }
+    let receipt = decoded.receipt;
+    let control = receipt.control.as_deref().map(Subject::from);
+    let heard = Heard { offset: offset(hub, entry, &receipt, now), control, receipt };
+    let effects = entry.on_receipt(heard, &hub.comparer, now);
+    hub.apply(entry, effects);
+}
+
+/// The receiver's clock against ours, by this exchange and those before it.
+fn offset(hub: &Hub, entry: &Entry, receipt: &Receipt, now: crate::model::Timestamp) -> Option<ClockOffset> {
+    let control = receipt.control.as_deref().unwrap_or_default();
+    if !control.is_empty() && control.starts_with(&hub.inbox) {
+        return Some(ClockOffset::ZERO); // the receiver is in this very process
+    }
+    // The control subject ends in a number; what is before it names the receiving instance.
+    let instance = control.rsplit_once('.').map_or(receipt.by.as_str(), |(inbox, _)| inbox);
+    let lane = hub.lanes(&entry.sent.from).known(entry.sent.to.as_str())?;
+    let sent_at = receipt.sent_at.unwrap_or(entry.sent.at);
+    lane.exchange(instance, [sent_at, receipt.seen_at, receipt.at, now])
+}
+
+fn reply(hub: &Hub, entry: &Arc<Entry>, message: Message) {
+    let effects = entry.on_reply(read_reply(hub, message), &hub.comparer, hub.clock.now());
+    hub.apply(entry, effects);
+}
+
+fn read_reply(hub: &Hub, message: Message) -> Reply {
+    if message.status == Some(StatusCode::NO_RESPONDERS) {
+        return Reply::NoResponders;
+    }
+    let headers = carrier::From(message.headers.as_ref());
+    let content = Content { hash: ContentHash::of(&message.payload), size: message.payload.len() as u64 };
+    let service_error = headers.get_str(names::NATS_SERVICE_ERROR).map(str::to_owned);
+    let packed = headers.get_str(names::WILCO).map(|value| Envelope::decode(value, hub.key.as_ref()).envelope);
+    match packed {
+        Some(envelope) if matches!(envelope.rung, Some(Rung::Failed | Rung::Refused)) => {
+            Reply::Failed { error: service_error.unwrap_or_else(|| "no reason given".to_owned()) }
+        }
+        Some(envelope) => Reply::Result {
+            claimed: envelope.hash,
+            arrived: Arrived { payload: message.payload.clone(), content, quality: envelope.quality },
+            plain: false,
+            read_back: None,
+        },
+        None => match service_error {
+            Some(error) => Reply::Failed { error },
+            None if is_publish_acknowledgement(&message.payload) => Reply::Stored,
+            None => {
+                let (plain, _) = Plain::read(|name| headers.get_str(name));
+                Reply::Result {
+                    claimed: None,
+                    arrived: Arrived { payload: message.payload.clone(), content, quality: plain.quality },
+                    plain: true,
+                    read_back: plain.readback,
+                }
+            }
+        },
+    }
+}
+
+/// What JetStream answers to a publish: `{"stream":"TASKS","seq":17}`, with a domain or `duplicate` at most. It says
+/// that the task is stored, and is never taken for a result.
+fn is_publish_acknowledgement(payload: &[u8]) -> bool {
+    #[derive(serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[allow(dead_code)] // only its shape matters
+    struct Acknowledgement {
+        stream: String,
+        seq: u64,
+        #[serde(default)]
+        domain: Option<String>,
+        #[serde(default)]
+        duplicate: bool,
+        #[serde(default)]
+        val: Option<String>,
+        #[serde(default)]
+        batch: Option<String>,
+        #[serde(default)]
+        count: Option<u64>,
+    }
+    payload.len() < 1_024 && serde_json::from_slice::<Acknowledgement>(payload).is_ok()
+}
+
+fn decision(hub: &Hub, token: u64, message: &Message) {
+    let Some(delivery) = hub.delivery(token) else { return };
+    let header = carrier::From(message.headers.as_ref());
+    match Decision::decode(header.get_str(names::WILCO), &message.payload, hub.key.as_ref()) {
+        Ok(decoded) if Some(decoded.id) == delivery.id() => delivery.on_decision(&decoded.decision),
+        Ok(decoded) => tracing::debug!(id = %decoded.id, "a decision on another handoff than its subject says"),
+        Err(error) => tracing::warn!(%error, "a decision could not be read"),
+    }
+}
+
+fn fire(hub: &Arc<Hub>, timer: Timer) {
+    let now = hub.clock.now();
+    match timer {
+        Timer::ReadBack(token) => {
+            if let Some(entry) = hub.entry(token) {
+                let effects = entry.on_readback_deadline(now);
+                hub.apply(&entry, effects);
+            }
+        }
+        Timer::Result(token) => {
+            if let Some(entry) = hub.entry(token) {
+                let effects = entry.on_deadline(now);
+                hub.apply(&entry, effects);
+            }
+        }
+        Timer::Export(token) => {
+            if let Some(entry) = hub.entry(token) {
+                hub.export(&entry);
+            }
+        }
+        Timer::MarkerLost(marked) => hub.on_marker_lost(marked),
+        Timer::Acknowledge(token) => {
+            if let Some(delivery) = hub.delivery(token) {
+                delivery.acknowledge_late();
+            }
+        }
+        Timer::Undecided(token) => {
+            if let Some(delivery) = hub.delivery(token) {
+                delivery.on_undecided();
+            }
+        }
+    }
+    hub.sweep_timers();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_publish_acknowledgement_is_told_from_a_result() {
+        for yes in [
+            r#"{"stream":"TASKS","seq":17}"#,
+            r#"{"stream":"TASKS", "domain":"hub", "seq":17}"#,
+            r#"{"stream":"TASKS","seq":17,"duplicate":true}"#,
+        ] {
+            assert!(is_publish_acknowledgement(yes.as_bytes()), "{yes}");
+        }
+        for no in ["", "{}", r#"{"stream":"TASKS"}"#, r#"{"stream":"video","seq":1,"title":"x"}"#, "[1]"] {
+            assert!(!is_publish_acknowledgement(no.as_bytes()), "{no}");
+        }
+    }
+}

@@ -1,0 +1,270 @@
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
+
+use async_nats::{HeaderMap, Message, Subscriber};
+use futures_util::StreamExt;
+use opentelemetry::trace::{SpanContext, SpanId, TraceId, TraceState};
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use super::carrier;
+use super::channel::Channel;
+use super::delivery::Delivery;
+use super::hooks::{Arrival, Reception};
+use super::hub::Hub;
+use super::offer::Offer;
+use super::timers::Timer;
+use crate::model::{AgentName, ContentHash, HandoffKind, Mismatch, MismatchKind, Rung, WorkflowId};
+use crate::telemetry::record::{Content, HandoffFacts, SpanPlace};
+use crate::verify::offset::ClockOffset;
+use crate::verify::order::{DuplicateTracker, SequenceTracker};
+use crate::wire::{Envelope, MacCheck, Plain, names, subject, trace};
+
+/// Where an agent takes its tasks from. Every inbox of an agent is in the agent's queue group, so several instances
+/// share the work.
+#[derive(Debug)]
+pub struct Inbox {
+    /// Keeps the channel open.
+    _channel: Channel,
+    hub: Arc<Hub>,
+    agent: AgentName,
+    subject: Arc<str>,
+    queue_group: Arc<str>,
+    subscriber: Subscriber,
+    order: SequenceTracker,
+    duplicates: DuplicateTracker,
+    suppressed: u64,
+}
+
+impl Inbox {
+    pub(crate) fn new(channel: Channel, agent: AgentName, subject: &str, subscriber: Subscriber) -> Self {
+        Self {
+            hub: channel.hub().clone(),
+            _channel: channel,
+            queue_group: agent.shared(),
+            agent,
+            subject: subject.into(),
+            subscriber,
+            order: SequenceTracker::default(),
+            duplicates: DuplicateTracker::default(),
+            suppressed: 0,
+        }
+    }
+
+    /// Waits for the next task: its hash is verified, its order and age are known, its sender's intent is not shown.
+    ///
+    /// `None` once the channel is closed. A redelivery of what this inbox has offered before is suppressed, and
+    /// counted in [`Inbox::suppressed`].
+    ///
+    /// # Cancel safety
+    /// Cancel safe: no task is taken from the bus and not returned.
+    pub async fn next(&mut self) -> Option<Offer> {
+        loop {
+            let closing = self.hub.closing.notified();
+            if self.hub.is_closed() {
+                return None;
+            }
+            let message = tokio::select! {
+                biased;
+                message = self.subscriber.next() => message?,
+                () = closing => return None,
+            };
+            if let Some(offer) = self.take(message) {
+                return Some(offer);
+            }
+        }
+    }
+
+    /// How many redeliveries of tasks that were offered before have been suppressed.
+    pub fn suppressed(&self) -> u64 {
+        self.suppressed
+    }
+
+    /// Stops taking tasks. What the server sent already is still returned by [`Inbox::next`], then `None`.
+    ///
+    /// # Errors
+    /// If the server cannot be told, because the connection is closed.
+    ///
+    /// # Cancel safety
+    /// Cancel safe: calling it again does no harm.
+    pub async fn drain(&mut self) -> Result<(), async_nats::UnsubscribeError> {
+        self.subscriber.drain().await
+    }
+
+    fn take(&mut self, message: Message) -> Option<Offer> {
+        let now = self.hub.clock.now();
+        let headers = message.headers.as_ref();
+        let get = carrier::From(headers);
+        let (read, mac) = read(&self.hub, &get, message.reply.is_some());
+        let attempt = read.envelope.attempt.unwrap_or(1);
+        let duplicate = read.envelope.id.is_some_and(|id| self.duplicates.seen(id, attempt));
+        if duplicate && !self.hub.keep_duplicates {
+            self.suppressed += 1;
+            tracing::debug!(agent = %self.agent, "a redelivery was suppressed");
+            return None;
+        }
+        let delivery = Arc::new(self.delivery(&message, read, now));
+        self.check(&delivery, duplicate, mac);
+        delivery.climb(Rung::Received, now);
+
+        if delivery.receipts.is_some() {
+            self.hub.expect_decision(delivery.token, &delivery);
+            self.hub.timers.add(Instant::now() + self.hub.ack_within, Timer::Acknowledge(delivery.token));
+        }
+        if let Some(hooks) = &self.hub.hooks
+            && let Reception::Refuse(refusal) = hooks.on_receive(&Arrival::of(&delivery))
+        {
+            delivery.refuse_later(&refusal);
+            return None;
+        }
+        Some(Offer::new(delivery))
+    }
+
+    /// What can be told of a task before its agent has looked at it.
+    fn check(&mut self, delivery: &Delivery, duplicate: bool, mac: MacCheck) {
+        let envelope = &delivery.envelope;
+        if let Some(mismatch) =
+            crate::verify::content(envelope.hash, envelope.size, delivery.received.hash, delivery.received.size)
+        {
+            delivery.find(mismatch);
+        }
+        if self.hub.key.is_some() && matches!(mac, MacCheck::Wrong) {
+            let text = "the header's authentication code is wrong: it was altered, or made with another key";
+            delivery.find(Mismatch::new(MismatchKind::Corrupted, text));
+        }
+        if let Some(to) = envelope.to.as_ref().filter(|to| **to != self.agent) {
+            let text = format!("addressed to {to}, taken by {}", self.agent);
+            delivery.find(Mismatch::new(MismatchKind::Misrouted, text));
+        }
+        if let (Some(id), true) = (envelope.id, duplicate) {
+            delivery.find(DuplicateTracker::duplicated(id, envelope.attempt.unwrap_or(1)));
+        }
+        if let (Some(from), Some(inst), Some(seq), false) = (&envelope.from, envelope.inst, envelope.seq, duplicate)
+            && let Some(mismatch) = self.order.observe(from, inst, seq, envelope.attempt.unwrap_or(1))
+        {
+            delivery.find(mismatch);
+        }
+    }
+
+    fn delivery(&self, message: &Message, read: Read, now: crate::model::Timestamp) -> Delivery {
+        let Read { envelope, intent, speaks_plain } = read;
+        let headers = message.headers.as_ref();
+        let (place, link) = place(&self.hub, envelope.workflow.as_ref(), headers);
+        // A message that a stream pushes has its acknowledgement subject for a reply; nobody waits there for a result.
+        let (reply, delivery_count) = match message.reply.as_ref() {
+            Some(reply) if reply.starts_with("$JS.ACK.") => (None, deliveries(reply)),
+            reply => (reply.cloned(), 1),
+        };
+        let receipts = envelope.receipts.as_ref().filter(|to| subject::check_reply(to).is_ok());
+        Delivery {
+            token: self.hub.new_token(),
+            agent: self.agent.clone(),
+            facts: HandoffFacts {
+                id: envelope.id,
+                workflow: envelope.workflow.clone(),
+                from: envelope.from.clone(),
+                to: envelope.to.clone().or_else(|| Some(self.agent.clone())),
+                kind: envelope.kind.unwrap_or(if reply.is_some() {
+                    HandoffKind::Delegation
+                } else {
+                    HandoffKind::Transfer
+                }),
+                parent: envelope.parent,
+                subject: if *message.subject == *self.subject {
+                    self.subject.clone()
+                } else {
+                    message.subject.as_str().into()
+                },
+                subject_template: None,
+                server: self.hub.server.clone(),
+            },
+            intent,
+            payload: message.payload.clone(),
+            received: Content { hash: ContentHash::of(&message.payload), size: message.payload.len() as u64 },
+            received_at: now,
+            receipts: receipts.map(|to| async_nats::Subject::from(&**to)),
+            reply,
+            queue_group: self.queue_group.clone(),
+            delivery_count,
+            place,
+            link,
+            // On one host there is one clock; what else is known of the sender's comes with the message.
+            offset: if envelope.inst == Some(self.hub.inst) {
+                Some(ClockOffset::ZERO)
+            } else {
+                envelope.offset.map(Into::into)
+            },
+            speaks_plain,
+            envelope,
+            state: Mutex::default(),
+            decided: Notify::new(),
+            exported: AtomicBool::new(false),
+            hub: self.hub.clone(),
+        }
+    }
+}
+
+struct Read {
+    envelope: Envelope,
+    intent: Option<crate::model::Intent>,
+    speaks_plain: bool,
+}
+
+/// What the headers say: the packed one, else the plain ones. Malformed parts are logged, and the message still
+/// reaches its agent.
+fn read(hub: &Hub, get: &carrier::From<'_>, has_reply: bool) -> (Read, MacCheck) {
+    if let Some(value) = get.get_str(names::WILCO) {
+        let decoded = crate::wire::Envelope::decode(value, hub.key.as_ref());
+        for problem in &decoded.problems {
+            tracing::debug!(%problem, "a part of a `Wilco` header could not be read");
+        }
+        return (Read { envelope: decoded.envelope, intent: None, speaks_plain: false }, decoded.mac);
+    }
+    let (plain, problems) = Plain::read(|name| get.get_str(name));
+    for problem in &problems {
+        tracing::debug!(%problem, "a plain `Wilco-` header could not be read");
+    }
+    let speaks_plain = has_reply && plain != Plain::default();
+    let envelope = Envelope { workflow: plain.workflow, from: plain.from, ..Envelope::default() };
+    (Read { envelope, intent: plain.intent, speaks_plain }, MacCheck::Absent)
+}
+
+/// The process span stands under the context that came with the message, else under the root of its workflow, else
+/// alone.
+fn place(hub: &Hub, workflow: Option<&WorkflowId>, headers: Option<&HeaderMap>) -> (SpanPlace, Option<SpanContext>) {
+    let link = headers.and_then(|headers| trace::extract(&carrier::From(Some(headers))));
+    let span_id = trace::new_span_id();
+    let (trace_id, parent_span_id, trace_state, flag) = match (&link, workflow) {
+        (Some(parent), _) => {
+            (parent.trace_id(), parent.span_id(), parent.trace_state().clone(), Some(parent.is_sampled()))
+        }
+        (None, Some(workflow)) => {
+            let (trace_id, root) = trace::workflow_trace(workflow);
+            (trace_id, root, TraceState::NONE, None)
+        }
+        (None, None) => (TraceId::from(fastrand::u128(1..)), SpanId::INVALID, TraceState::NONE, None),
+    };
+    let parent_is_remote = parent_span_id != SpanId::INVALID;
+    let sampled = hub.telemetry.sample(trace_id, flag);
+    (SpanPlace { trace_id, span_id, parent_span_id, parent_is_remote, trace_state, sampled }, link)
+}
+
+/// How often a stream has delivered a message, from its acknowledgement subject:
+/// `$JS.ACK.{stream}.{consumer}.{delivered}...`, or with domain and account hash before the stream.
+fn deliveries(reply: &str) -> u32 {
+    let parts: Vec<&str> = reply.split('.').collect();
+    let at = if parts.len() >= 11 { 6 } else { 4 };
+    parts.get(at).and_then(|count| count.parse().ok()).unwrap_or(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_delivery_count_is_read_from_both_forms_of_the_acknowledgement_subject() {
+        assert_eq!(deliveries("$JS.ACK.TASKS.workers.3.17.4.1700000000000000000.0"), 3);
+        assert_eq!(deliveries("$JS.ACK.hub.ACCHASH.TASKS.workers.2.17.4.1700000000000000000.0.rnd"), 2);
+        assert_eq!(deliveries("$JS.ACK."), 1);
+    }
+}

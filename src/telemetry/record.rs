@@ -24,6 +24,34 @@ pub enum Record {
     Step(Box<StepRecord>),
 }
 
+impl Record {
+    /// Where its span stands.
+    pub fn place(&self) -> &SpanPlace {
+        match self {
+            Self::Handoff(record) => &record.place,
+            Self::Process(record) => &record.place,
+            Self::Workflow(record) => &record.place,
+            Self::Step(record) => &record.place,
+        }
+    }
+
+    /// What this side found; a workflow has no findings of its own.
+    pub fn mismatches(&self) -> &[Mismatch] {
+        match self {
+            Self::Handoff(record) => &record.outcome.mismatches,
+            Self::Process(record) => &record.outcome.mismatches,
+            Self::Workflow(_) => &[],
+            Self::Step(record) => &record.mismatches,
+        }
+    }
+
+    /// Whether its span is exported: it is sampled, or it has a finding.
+    pub fn is_due(&self) -> bool {
+        let failed = matches!(self, Self::Workflow(record) if record.ok == Some(false));
+        self.place().sampled || !self.mismatches().is_empty() || failed
+    }
+}
+
 /// Where a span stands in its trace.
 #[derive(Clone, Debug)]
 pub struct SpanPlace {

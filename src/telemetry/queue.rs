@@ -1,0 +1,268 @@
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::Notify;
+
+use super::record::Record;
+use super::stats::{DropReason, Dropped, Flushed, Stats};
+
+/// What the data path and the exporter thread share: a bounded list of records, and the counters.
+///
+/// One lock guards both, so that the counters add up at every moment. The exporter takes the whole list at once, and a
+/// producer wakes it only when a batch is full, so that a record costs the data path one short lock.
+#[derive(Debug)]
+pub(super) struct Queue {
+    capacity: usize,
+    batch: usize,
+    // Metrics count unsampled handoffs too, so those then pass through the queue.
+    keep_unsampled: bool,
+    state: Mutex<State>,
+    active: AtomicI64,
+    wake: Notify,
+    closing: Notify,
+    // The exporter dealt with something: once for threads that block, once for tasks.
+    progress: Condvar,
+    progress_async: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    pending: Vec<Record>,
+    in_flight: u64,
+    recorded: u64,
+    exported: u64,
+    sampled_out: u64,
+    dropped: Dropped,
+    // Flushes are numbered; the exporter reports up to which one it has dealt with everything.
+    flush_asked: u64,
+    flush_done: u64,
+    close_by: Option<Instant>,
+    closed: bool,
+}
+
+/// What became of a batch.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Settled {
+    pub(super) exported: u64,
+    pub(super) sampled_out: u64,
+    pub(super) dropped: Option<(DropReason, u64)>,
+}
+
+impl Queue {
+    pub(super) fn new(capacity: usize, batch: usize, keep_unsampled: bool) -> Self {
+        Self {
+            capacity,
+            batch,
+            keep_unsampled,
+            state: Mutex::default(),
+            active: AtomicI64::new(0),
+            wake: Notify::new(),
+            closing: Notify::new(),
+            progress: Condvar::new(),
+            progress_async: Notify::new(),
+        }
+    }
+
+    pub(super) fn push(&self, record: Record) {
+        let wanted = self.keep_unsampled || record.is_due();
+        let mut state = self.lock();
+        state.recorded += 1;
+        if state.close_by.is_some() {
+            state.dropped.shutdown += 1;
+        } else if !wanted {
+            state.sampled_out += 1;
+        } else if state.queued() >= self.capacity as u64 {
+            state.dropped.queue_full += 1;
+        } else {
+            state.pending.push(record);
+            let batch_is_full = state.pending.len() == self.batch;
+            drop(state);
+            if batch_is_full {
+                self.wake.notify_one();
+            }
+            return;
+        }
+        // The record is freed after the lock, not under it.
+        drop(state);
+    }
+
+    pub(super) fn opened(&self, n: i64) {
+        self.active.fetch_add(n, Ordering::Relaxed);
+    }
+
+    pub(super) fn active(&self) -> i64 {
+        self.active.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn stats(&self) -> Stats {
+        self.lock().stats()
+    }
+}
+
+/// The exporter's side.
+impl Queue {
+    /// Returns when a batch is full, a flush or the shutdown is asked for, or at `tick`.
+    pub(super) async fn due(&self, tick: tokio::time::Instant) {
+        let _ = tokio::time::timeout_at(tick, self.wake.notified()).await;
+    }
+
+    /// Swaps the waiting records with `empty`, and says which flush they belong to.
+    pub(super) fn take(&self, empty: &mut Vec<Record>) -> u64 {
+        let mut state = self.lock();
+        std::mem::swap(&mut state.pending, empty);
+        state.in_flight += empty.len() as u64;
+        state.flush_asked
+    }
+
+    pub(super) fn has_batch(&self) -> bool {
+        let state = self.lock();
+        state.pending.len() >= self.batch || state.flush_asked > state.flush_done || state.close_by.is_some()
+    }
+
+    pub(super) fn flush_is_asked(&self) -> bool {
+        let state = self.lock();
+        state.flush_asked > state.flush_done
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.lock().queued() >= self.capacity as u64
+    }
+
+    pub(super) fn settle(&self, settled: Settled) {
+        let (reason, dropped) = settled.dropped.unwrap_or((DropReason::ExportFailed, 0));
+        let mut state = self.lock();
+        state.exported += settled.exported;
+        state.sampled_out += settled.sampled_out;
+        state.dropped.add(reason, dropped);
+        state.in_flight -= settled.exported + settled.sampled_out + dropped;
+    }
+
+    pub(super) fn flushed(&self, ticket: u64) {
+        self.lock().flush_done = ticket;
+        self.announce();
+    }
+
+    pub(super) fn is_closing(&self) -> bool {
+        self.lock().close_by.is_some()
+    }
+
+    pub(super) fn is_idle(&self) -> bool {
+        self.lock().queued() == 0
+    }
+
+    /// Returns once a shutdown has run out of time; never without a shutdown.
+    pub(super) async fn out_of_time(&self) {
+        loop {
+            let changed = self.closing.notified();
+            tokio::pin!(changed);
+            changed.as_mut().enable();
+            let close_by = self.lock().close_by;
+            match close_by {
+                // A second shutdown may be in more of a hurry than the first.
+                Some(by) => tokio::select! {
+                    () = tokio::time::sleep_until(by.into()) => return,
+                    () = changed => {}
+                },
+                None => changed.await,
+            }
+        }
+    }
+
+    /// The exporter ends; what is left is counted as lost.
+    pub(super) fn close(&self) {
+        let mut state = self.lock();
+        let left = std::mem::take(&mut state.pending);
+        let lost = left.len() as u64 + state.in_flight;
+        state.dropped.shutdown += lost;
+        state.in_flight = 0;
+        state.close_by.get_or_insert_with(Instant::now);
+        state.closed = true;
+        drop(state);
+        self.announce();
+    }
+
+    fn announce(&self) {
+        self.progress.notify_all();
+        self.progress_async.notify_waiters();
+    }
+}
+
+/// The owner's side.
+impl Queue {
+    pub(super) fn ask_flush(&self) -> u64 {
+        let mut state = self.lock();
+        state.flush_asked += 1;
+        let ticket = state.flush_asked;
+        drop(state);
+        self.wake.notify_one();
+        ticket
+    }
+
+    pub(super) fn ask_close(&self, by: Instant) {
+        let mut state = self.lock();
+        state.close_by = Some(state.close_by.map_or(by, |sooner| sooner.min(by)));
+        drop(state);
+        self.closing.notify_waiters();
+        self.wake.notify_one();
+    }
+
+    /// Waits until flush `ticket` is done, or without one until the exporter has ended.
+    pub(super) fn wait(&self, ticket: Option<u64>, timeout: Duration) -> Flushed {
+        let state = self.lock();
+        let waited = self.progress.wait_timeout_while(state, timeout, |state| !state.is_done(ticket));
+        let (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        Flushed { complete: state.is_done(ticket) && !state.was_cut(ticket), stats: state.stats() }
+    }
+
+    pub(super) async fn wait_async(&self, ticket: Option<u64>, timeout: Duration) -> Flushed {
+        let by = tokio::time::Instant::now() + timeout;
+        loop {
+            let progress = self.progress_async.notified();
+            tokio::pin!(progress);
+            progress.as_mut().enable();
+            let (done, answer) = {
+                let state = self.lock();
+                let done = state.is_done(ticket);
+                (done, Flushed { complete: done && !state.was_cut(ticket), stats: state.stats() })
+            };
+            if done || tokio::time::Instant::now() >= by {
+                return answer;
+            }
+            let _ = tokio::time::timeout_at(by, progress).await;
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // No code panics while it holds the lock, and the counters stay sound even so.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn queued(&self) -> u64 {
+        self.pending.len() as u64 + self.in_flight
+    }
+
+    fn is_done(&self, ticket: Option<u64>) -> bool {
+        self.closed || ticket.is_some_and(|ticket| self.flush_done >= ticket)
+    }
+
+    /// A shutdown that had to give up on records was not complete, nor was a flush that it overtook.
+    fn was_cut(&self, ticket: Option<u64>) -> bool {
+        match ticket {
+            Some(ticket) => self.flush_done < ticket && self.dropped.shutdown > 0,
+            None => self.dropped.shutdown > 0,
+        }
+    }
+
+    fn stats(&self) -> Stats {
+        Stats {
+            recorded: self.recorded,
+            exported: self.exported,
+            dropped: self.dropped,
+            sampled_out: self.sampled_out,
+            queued: self.queued(),
+        }
+    }
+}

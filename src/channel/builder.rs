@@ -207,7 +207,9 @@ fn log(event: &Event) {
             subscription,
             "messages were dropped: an inbox holds as many as its capacity allows; take tasks faster, run more instances, or raise `subscription_capacity`"
         ),
-        Event::Disconnected | Event::ServerError(_) | Event::ClientError(_) => tracing::warn!(%event, "NATS connection"),
+        Event::Disconnected | Event::ServerError(_) | Event::ClientError(_) => {
+            tracing::warn!(%event, "NATS connection")
+        }
         _ => tracing::info!(%event, "NATS connection"),
     }
 }

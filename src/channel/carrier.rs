@@ -1,9 +1,12 @@
-//! NATS headers as OpenTelemetry's propagators and the wire contract want them.
+//! The same facts as other floors and libraries hold them: NATS headers for OpenTelemetry's propagators, offsets, ages.
 
 use async_nats::{HeaderMap, HeaderName, HeaderValue};
 use opentelemetry::propagation::{Extractor, Injector};
 
-use crate::wire::names;
+use crate::telemetry::record::ContextAge;
+use crate::verify::freshness::WorstAge;
+use crate::verify::offset::ClockOffset;
+use crate::wire::{OffsetBounds, names};
 
 /// Writes headers; one that is there already is never overwritten.
 pub(crate) struct Into<'a>(pub(crate) &'a mut HeaderMap);
@@ -46,4 +49,19 @@ impl Extractor for From<'_> {
 pub(crate) fn set_wilco(headers: &mut HeaderMap, value: String) {
     // The encoder writes no line breaks, which is all that a header value must not hold.
     headers.insert(HeaderName::from_static(names::WILCO), value);
+}
+
+// One fact, as each floor holds it: bounds on the wire are what the checks call an offset, and an age is a fact of a
+// record.
+
+pub(crate) fn offset(bounds: OffsetBounds) -> Option<ClockOffset> {
+    ClockOffset::new(bounds.low, bounds.high)
+}
+
+pub(crate) fn bounds(offset: ClockOffset) -> OffsetBounds {
+    OffsetBounds { low: offset.low_ns(), high: offset.high_ns() }
+}
+
+pub(crate) fn context_age(worst: WorstAge) -> ContextAge {
+    ContextAge { age_ms: worst.age_ms, max_age_ms: worst.max_age_ms, uncertainty_ms: worst.uncertainty_ms }
 }

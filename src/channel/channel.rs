@@ -111,7 +111,7 @@ impl Channel {
         hub.export_all();
         // `flush` of the client empties its buffer to the socket, so that last words leave.
         let _ = tokio::time::timeout_at(deadline.max(soon()), hub.client.flush()).await;
-        hub.telemetry.flush(grace.max(Duration::from_millis(100))).await;
+        let _ = hub.telemetry.flush(grace.max(Duration::from_millis(100))).await;
     }
 }
 

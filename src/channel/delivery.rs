@@ -10,6 +10,7 @@ use opentelemetry::trace::{SpanContext, TraceFlags};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use super::carrier;
 use super::error::ReplyError;
 use super::hooks::{ContextRead, Decided, Settled};
 use super::hub::{HOLD_UNSAMPLED, Hub, InboxPart, Outgoing};
@@ -154,7 +155,7 @@ impl Delivery {
         }
         stale.into_iter().for_each(|mismatch| self.find(mismatch));
         let mut state = lock(&self.state);
-        state.context_age = worst_age(used.iter().copied(), now, self.offset).map(ContextAge::from);
+        state.context_age = worst_age(used.iter().copied(), now, self.offset).map(carrier::context_age);
         state.latest = latest;
         state.read = used.iter().map(|item| item.name.clone()).collect();
         used.iter()
@@ -203,7 +204,7 @@ impl Delivery {
     }
 
     pub(crate) fn inject_trace(&self, headers: &mut async_nats::HeaderMap) {
-        crate::wire::trace::inject(&self.span_context(), &mut super::carrier::Into(headers));
+        crate::wire::trace::inject(&self.span_context(), &mut carrier::Into(headers));
     }
 
     pub(crate) async fn say(&self, receipt: Option<Receipt>) -> Result<(), ReplyError> {
@@ -412,7 +413,7 @@ impl Delivery {
             match envelope.encode(self.hub.key.as_ref()) {
                 Ok(value) => {
                     self.inject_trace(&mut headers);
-                    super::carrier::set_wilco(&mut headers, value);
+                    carrier::set_wilco(&mut headers, value);
                 }
                 Err(error) => tracing::warn!(%error, handoff = %id, "a result leaves without its header"),
             }
@@ -429,11 +430,8 @@ impl Delivery {
         self.climb(Rung::Failed, now);
         let receipt = self.failed(&error, now);
         self.find(Mismatch::new(MismatchKind::Failed, error.clone()));
-        let said = if receipt.is_some() {
-            self.say(receipt).await
-        } else {
-            self.reply_error(&error, Rung::Failed, 500).await
-        };
+        let said =
+            if receipt.is_some() { self.say(receipt).await } else { self.reply_error(&error, Rung::Failed, 500).await };
         self.finish(now);
         said
     }
@@ -462,7 +460,7 @@ impl Delivery {
         if let Some(id) = self.id() {
             let envelope = Envelope { id: Some(id), rung: Some(rung), ..Envelope::default() };
             if let Ok(value) = envelope.encode(self.hub.key.as_ref()) {
-                super::carrier::set_wilco(&mut headers, value);
+                carrier::set_wilco(&mut headers, value);
             }
         }
         Some(Outgoing { subject, reply: None, headers: Some(headers), payload: Bytes::new() })

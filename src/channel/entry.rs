@@ -11,13 +11,14 @@ use bytes::Bytes;
 use opentelemetry::trace::SpanContext;
 use tokio::sync::{Notify, OwnedSemaphorePermit};
 
+use super::carrier;
 use super::delivery::Delivery;
 use super::error::NoResult;
 use super::handoff::Handoff;
 use super::lock::lock;
 use crate::model::{
-    AgentName, Climb, Context, ContentHash, Evidence, HandoffId, HandoffKind, InstanceId, Intent, Mismatch, MismatchKind, Quality,
-    Refusal, Rung, Timestamp, Verdict, WorkflowId,
+    AgentName, Climb, ContentHash, Context, Evidence, HandoffId, HandoffKind, InstanceId, Intent, Mismatch,
+    MismatchKind, Quality, Refusal, Rung, Timestamp, Verdict, WorkflowId,
 };
 use crate::telemetry::record::{Content, ContextAge, HandoffFacts, HandoffRecord, Outcome, ResultFacts, SpanPlace};
 use crate::verify::intent::{Comparer, Comparison};
@@ -217,7 +218,9 @@ impl Entry {
     pub(crate) fn on_not_passed(&self, now: Timestamp) -> Effects {
         self.change(|sent, state| {
             if !sent.handoff.receipts && sent.handoff.kind == HandoffKind::Transfer && state.settled.is_none() {
-                state.answer(Understanding::Unknown("no receipt was asked for, and the server did not confirm the message"));
+                state.answer(Understanding::Unknown(
+                    "no receipt was asked for, and the server did not confirm the message",
+                ));
                 state.settle(now);
             }
             None
@@ -446,10 +449,7 @@ impl Entry {
         quality::judge(score, self.sent.handoff.threshold, used, state.checked, state.set_aside)
     }
 
-    fn change(
-        &self,
-        f: impl FnOnce(&Sent, &mut State) -> Option<(Subject, Decision)>,
-    ) -> Effects {
+    fn change(&self, f: impl FnOnce(&Sent, &mut State) -> Option<(Subject, Decision)>) -> Effects {
         let mut state = lock(&self.state);
         let was_settled = state.settled.is_some();
         let decision = f(&self.sent, &mut state);
@@ -465,7 +465,13 @@ impl Entry {
 }
 
 impl State {
-    fn receipt(&mut self, sent: &Sent, heard: Heard, comparer: &Comparer, now: Timestamp) -> Option<(Subject, Decision)> {
+    fn receipt(
+        &mut self,
+        sent: &Sent,
+        heard: Heard,
+        comparer: &Comparer,
+        now: Timestamp,
+    ) -> Option<(Subject, Decision)> {
         let Heard { receipt, control, offset } = heard;
         let found_before = self.found.len();
         let by = Some(receipt.by.clone());
@@ -480,8 +486,7 @@ impl State {
         }
         if let Some(hash) = receipt.hash {
             let size = receipt.size.unwrap_or(sent.content.size);
-            if let Some(mismatch) =
-                crate::verify::content(Some(sent.content.hash), Some(sent.content.size), hash, size)
+            if let Some(mismatch) = crate::verify::content(Some(sent.content.hash), Some(sent.content.size), hash, size)
             {
                 self.find(mismatch);
             }
@@ -531,7 +536,11 @@ impl State {
         if receipt.rung == Rung::Received && sent.handoff.intent.is_none() {
             self.answer(Understanding::Unknown("no intent was stated, so no readback was due"));
         }
-        if self.answered && sent.handoff.kind == HandoffKind::Transfer && sent.by.is_none() && (!sent.handoff.hold || self.agreed()) {
+        if self.answered
+            && sent.handoff.kind == HandoffKind::Transfer
+            && sent.by.is_none()
+            && (!sent.handoff.hold || self.agreed())
+        {
             self.settle(now);
         }
         self.after_receipt(sent, receipt.rung, found_before)
@@ -569,7 +578,7 @@ impl State {
                 self.find(mismatch.clone());
             }
         }
-        self.context_age = freshness::worst_age(used, receipt.at, offset).map(ContextAge::from);
+        self.context_age = freshness::worst_age(used, receipt.at, offset).map(carrier::context_age);
     }
 
     fn understand(
@@ -581,7 +590,8 @@ impl State {
         at: Timestamp,
     ) {
         let (Some(intent), Some(read_back)) = (&sent.handoff.intent, read_back) else {
-            let why = if sent.handoff.intent.is_some() { "the readback states no intent" } else { "no intent was stated" };
+            let why =
+                if sent.handoff.intent.is_some() { "the readback states no intent" } else { "no intent was stated" };
             return self.answer(Understanding::Unknown(why));
         };
         let comparison = intent::compare(intent, &read_back, comparer);
@@ -647,7 +657,9 @@ impl State {
         let control = self.control.clone()?;
         let diff = mismatches.iter().flat_map(|mismatch| mismatch.diff.iter().cloned()).collect();
         let words = mismatches.iter().map(|mismatch| mismatch.kind.as_str().to_owned()).collect();
-        Some((control, Decision { mismatches: words, diff, ..Decision::new(kind) }))
+        let mut decision = Decision::new(kind);
+        (decision.mismatches, decision.diff) = (words, diff);
+        Some((control, decision))
     }
 
     fn climb(&mut self, rung: Rung, evidence: Evidence, by: Option<AgentName>, at: Timestamp) {

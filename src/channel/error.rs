@@ -16,7 +16,9 @@ pub enum ConnectError {
     #[error(transparent)]
     Name(#[from] InvalidName),
     /// The server did not answer, or would not have us.
-    #[error("no connection to NATS at {server}: {source}; is nats-server running there, and are the credentials right?")]
+    #[error(
+        "no connection to NATS at {server}: {source}; is nats-server running there, and are the credentials right?"
+    )]
     Connect {
         /// What was dialled.
         server: String,
@@ -24,7 +26,9 @@ pub enum ConnectError {
         source: Source,
     },
     /// The server is too old or set up without headers, and everything rides in headers.
-    #[error("the NATS server {version} at {server} does not support message headers; use 2.2 or later without `no_headers`")]
+    #[error(
+        "the NATS server {version} at {server} does not support message headers; use 2.2 or later without `no_headers`"
+    )]
     NoHeaders {
         /// What was dialled.
         server: String,
@@ -103,7 +107,9 @@ pub enum HandOffError {
         name: String,
     },
     /// The payload and the headers are more than the server takes.
-    #[error("payload of {size} bytes and its headers are over the server's limit of {limit}; send a reference, or raise max_payload")]
+    #[error(
+        "payload of {size} bytes and its headers are over the server's limit of {limit}; send a reference, or raise max_payload"
+    )]
     TooLarge {
         /// Size of the payload in bytes.
         size: usize,
@@ -203,7 +209,9 @@ pub enum ReplyError {
         waited: Duration,
     },
     /// The result is more than the server takes.
-    #[error("result of {size} bytes and its headers are over the server's limit of {limit}; send a reference, or raise max_payload")]
+    #[error(
+        "result of {size} bytes and its headers are over the server's limit of {limit}; send a reference, or raise max_payload"
+    )]
     TooLarge {
         /// Size of the result in bytes.
         size: usize,

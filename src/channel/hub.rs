@@ -211,7 +211,9 @@ impl Hub {
         if let Some((subject, decision)) = effects.decision {
             match decision.encode(entry.sent.id, self.key.as_ref()) {
                 Ok((header, body)) => self.send_later(Outgoing::with_wilco(subject, header, body)),
-                Err(error) => tracing::warn!(%error, "a decision could not be written; the receiver does not learn of it"),
+                Err(error) => {
+                    tracing::warn!(%error, "a decision could not be written; the receiver does not learn of it")
+                }
             }
         }
         if effects.settled {

@@ -192,7 +192,7 @@ impl Inbox {
             offset: if envelope.inst == Some(self.hub.inst) {
                 Some(ClockOffset::ZERO)
             } else {
-                envelope.offset.map(Into::into)
+                envelope.offset.and_then(carrier::offset)
             },
             speaks_plain,
             envelope,

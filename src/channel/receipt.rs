@@ -4,7 +4,6 @@ use serde::de::DeserializeOwned;
 
 use super::entry::{Effects, Entry};
 use super::error::{HandOffError, NoResult};
-use super::handoff::Handoff;
 use super::hub::Hub;
 use super::result::TaskResult;
 use super::send::{self, Attempt};
@@ -15,7 +14,7 @@ use crate::wire::Choice;
 /// of it.
 ///
 /// Dropping it stops nothing: the handoff is still followed to its verdict, and its span is exported then. Only under
-/// [`Handoff::hold_for_agreement`], where the receiver waits for a word, does dropping an undecided receipt withdraw
+/// [`hold_for_agreement`](super::Handoff::hold_for_agreement), where the receiver waits for a word, does dropping an undecided receipt withdraw
 /// the task.
 #[derive(Debug)]
 #[must_use = "a receipt answers what became of the handoff; drop it explicitly if that does not matter"]
@@ -111,7 +110,7 @@ impl Receipt {
     }
 
     /// Lets the receiver begin, although its readback did not clearly agree. Of use under
-    /// [`Handoff::hold_for_agreement`]; otherwise the receiver has begun already.
+    /// [`hold_for_agreement`](super::Handoff::hold_for_agreement); otherwise the receiver has begun already.
     pub fn go_ahead(&self) {
         self.decide(Choice::Go, &[]);
     }

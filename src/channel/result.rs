@@ -32,7 +32,7 @@ impl<T> TaskResult<T> {
     }
 
     /// The agent that was asked.
-    pub fn from(&self) -> &crate::model::AgentName {
+    pub fn by(&self) -> &crate::model::AgentName {
         &self.handle.entry.sent.to
     }
 

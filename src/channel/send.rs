@@ -228,11 +228,8 @@ async fn publish(
     let entry = Entry::new(sent, Some(permit), found.into_iter().collect());
     hub.follow(&entry);
     let unsent = Unsent { hub, token };
-    let published = in_time(
-        SEND_WITHIN,
-        hub.client.publish_with_reply_and_headers(subject, reply, headers, payload),
-    )
-    .await;
+    let published =
+        in_time(SEND_WITHIN, hub.client.publish_with_reply_and_headers(subject, reply, headers, payload)).await;
     match published {
         Some(Ok(())) => {
             std::mem::forget(unsent);
@@ -273,7 +270,7 @@ fn envelope(hub: &Hub, lane: &Lane, sent: &Sent) -> Envelope {
         seq: Some(sent.seq),
         hold: sent.handoff.hold,
         // Only a context's age needs the clocks.
-        offset: if sent.handoff.contexts.is_empty() { None } else { lane.offset(sent.at).map(Into::into) },
+        offset: if sent.handoff.contexts.is_empty() { None } else { lane.offset(sent.at).map(carrier::bounds) },
         kind: Some(sent.handoff.kind),
         intent: sent.handoff.intent.as_ref().map(|intent| intent.digest()),
         contexts: sent.handoff.contexts.clone(),

@@ -76,7 +76,8 @@ impl Peer {
     #[track_caller]
     pub(crate) fn expect(&mut self, prefix: &str) -> String {
         let line = self.next_within(PATIENCE);
-        let line = line.unwrap_or_else(|why| panic!("{} {why} instead of saying {prefix:?}\n{}", self.name, self.heard()));
+        let line =
+            line.unwrap_or_else(|why| panic!("{} {why} instead of saying {prefix:?}\n{}", self.name, self.heard()));
         match line.strip_prefix(prefix) {
             Some(rest) => rest.trim().to_owned(),
             None => panic!("{} said {line:?} instead of {prefix:?}\n{}", self.name, self.heard()),

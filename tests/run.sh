@@ -121,15 +121,16 @@ download_deb() {
 # ------------------------------------------------------------------------------------------------------------- tests
 
 run_tests() {
+    local nextest=(cargo nextest run --locked --no-fail-fast --config-file tests/nextest.toml)
     if ! cargo nextest --version >/dev/null 2>&1; then
         # This runs the doc tests too.
         cargo test --locked --no-fail-fast "$@"
     elif (($# > 0)); then
-        cargo nextest run --locked --no-fail-fast "$@"
+        "${nextest[@]}" "$@"
     else
         # nextest runs no doc tests. They go first, so that its summary stays the last thing on the screen.
         cargo test --locked --doc
-        cargo nextest run --locked --no-fail-fast
+        "${nextest[@]}"
     fi
 }
 

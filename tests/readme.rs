@@ -1,0 +1,198 @@
+//! Every command of the README is run by a test, or is one that a named file runs.
+//!
+//! Blocks marked `sh`, `bash` or `shell` hold one command per line (a backslash continues it, `#` begins a comment).
+//! In blocks marked `console` the commands are the lines that begin with `$ `. A command that the table does not know
+//! fails the test, and so does an entry that the README no longer has.
+
+mod support;
+
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+
+/// How it is known that a command of the README works.
+enum How {
+    /// This test runs it. `cargo run --release --` stands for the program as built for tests, everything else goes
+    /// through `sh` in an empty folder, with the servers that the tests installed on `PATH`.
+    Run {
+        /// Exit code.
+        exit: i32,
+        /// Texts that standard output and standard error together must hold.
+        says: &'static [&'static str],
+    },
+    /// This file, relative to the project, contains it word for word and runs it.
+    CoveredBy(&'static str),
+}
+
+/// Every command of the README.
+const COMMANDS: &[(&str, How)] = &[("bash tests/run.sh", How::CoveredBy(".ci/run"))];
+
+/// Longest time that one command may take.
+const LIMIT: Duration = Duration::from_secs(180);
+
+#[test]
+fn every_command_of_the_readme_is_known_and_works() {
+    let commands = commands(&read("README.md"));
+    assert!(!commands.is_empty(), "README.md has no commands");
+    let problems: Vec<String> = problems(&commands, COMMANDS);
+    assert!(problems.is_empty(), "\n{}\n", problems.join("\n"));
+}
+
+// ------------------------------------------------------------------------------------------- the test finds what it should
+
+#[test]
+fn commands_are_told_from_comments_output_and_other_blocks() {
+    let text = "\
+run `not this`\n```sh\n# a comment\none --flag\n\ntwo \\\n  --more\n```\n```rust\nlet not = 1;\n```\n\
+```\nnor this\n```\n```console\n$ three\nits output\n```\n- item\n  ```bash\n  four # why\n  ```\n";
+    assert_eq!(commands(text), ["one --flag", "two --more", "three", "four"]);
+}
+
+#[test]
+fn an_unknown_command_and_a_forgotten_entry_are_found() {
+    let found = problems(&["new".to_owned()], &[("old", How::CoveredBy("README.md"))]);
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert!(found[0].contains("`new`") && found[1].contains("`old`"), "{found:?}");
+}
+
+#[test]
+fn a_cover_that_does_not_hold_the_command_is_found() {
+    let command = || vec!["bash tests/sing.sh".to_owned()];
+    assert_eq!(problems(&command(), &[("bash tests/sing.sh", How::CoveredBy(".ci/run"))]).len(), 1);
+    assert_eq!(problems(&command(), &[("bash tests/sing.sh", How::CoveredBy("no/such/file"))]).len(), 1);
+    // A comment runs nothing.
+    let commented = vec!["#!/usr/bin/env bash".to_owned()];
+    assert_eq!(problems(&commented, &[("#!/usr/bin/env bash", How::CoveredBy(".ci/run"))]).len(), 1);
+}
+
+#[test]
+#[cfg(unix)]
+fn a_command_that_ends_or_speaks_otherwise_is_found() {
+    let run =
+        |exit, says| problems(&["echo hello; exit 3".to_owned()], &[("echo hello; exit 3", How::Run { exit, says })]);
+    assert_eq!(run(3, &["hello"]), [""; 0]);
+    assert_eq!(run(0, &["hello"]).len(), 1);
+    assert_eq!(run(3, &["good night"]).len(), 1);
+}
+
+#[test]
+#[cfg(unix)]
+fn the_programs_place_is_taken_by_the_one_built_for_tests() {
+    let Some(program) = PROGRAM else { return };
+    assert_eq!(as_built("cargo run --release -- demo --seed 3").unwrap(), format!("'{program}' demo --seed 3"));
+    assert_eq!(as_built("wilco demo").unwrap(), format!("'{program}' demo"));
+    assert_eq!(as_built("echo wilco").unwrap(), "echo wilco");
+}
+
+// ------------------------------------------------------------------------------------------------------------ the checks
+
+fn problems(commands: &[String], table: &[(&str, How)]) -> Vec<String> {
+    let unknown = commands.iter().filter(|command| !table.iter().any(|(known, _)| known == command));
+    let unknown = unknown.map(|command| format!("`{command}` is not in the table of tests/readme.rs"));
+    let kept = table.iter().filter_map(|(known, how)| {
+        if !commands.iter().any(|command| command == known) {
+            return Some(format!("`{known}` is in the table of tests/readme.rs, but not in README.md"));
+        }
+        let problem = match how {
+            How::Run { exit, says } => run(known, *exit, says),
+            How::CoveredBy(file) => covered(known, file),
+        };
+        problem.err().map(|why| format!("`{known}`: {why}"))
+    });
+    unknown.chain(kept).collect()
+}
+
+fn covered(command: &str, file: &str) -> Result<(), String> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+    let text = std::fs::read_to_string(path).map_err(|error| format!("{file}: {error}"))?;
+    let mut code = text.lines().map(str::trim).filter(|line| !line.starts_with('#') && !line.starts_with("//"));
+    if code.any(|line| line.contains(command)) { Ok(()) } else { Err(format!("{file} does not contain it")) }
+}
+
+fn run(command: &str, exit: i32, says: &[&str]) -> Result<(), String> {
+    let Some(line) = as_built(command) else {
+        // The program is there only with the feature that it needs.
+        support::note(&format!("SKIPPED `{command}`: this build has no `wilco` program"));
+        return Ok(());
+    };
+    let output = shell(&line)?;
+    let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    if output.status.code() != Some(exit) {
+        return Err(format!("ended with {}, not {exit}; it said:\n{text}", output.status));
+    }
+    match says.iter().find(|wanted| !text.contains(**wanted)) {
+        Some(lack) => Err(format!("did not say {lack:?}, but:\n{text}")),
+        None => Ok(()),
+    }
+}
+
+/// The program, in builds that have a command line.
+const PROGRAM: Option<&str> = if cfg!(feature = "cli") { option_env!("CARGO_BIN_EXE_wilco") } else { None };
+
+/// The command with the program as built for tests in place of the one that it builds.
+fn as_built(command: &str) -> Option<String> {
+    for own in ["cargo run --release -- ", "cargo run --release --quiet -- ", "cargo run -- ", "wilco "] {
+        if let Some(arguments) = command.strip_prefix(own) {
+            return Some(format!("'{}' {arguments}", PROGRAM?));
+        }
+    }
+    Some(command.to_owned())
+}
+
+fn shell(line: &str) -> Result<Output, String> {
+    let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let path = std::env::join_paths([support::venv().join("bin")].into_iter().chain(std::env::split_paths(&path)));
+    let files = ["out", "err"].map(|name| folder.path().join(name));
+    let [out, err] = files.clone().map(|file| std::fs::File::create(file).expect("output of a command"));
+    let mut child = Command::new("sh")
+        .args(["-c", line])
+        .current_dir(folder.path())
+        .env("PATH", path.map_err(|error| error.to_string())?)
+        .stdin(Stdio::null())
+        .stdout(out)
+        .stderr(err)
+        .spawn()
+        .map_err(|error| error.to_string())?;
+    let Some(status) = support::poll(LIMIT, || child.try_wait().expect("state of a command")) else {
+        let _ = child.kill();
+        let _ = child.wait();
+        return Err(format!("did not end within {LIMIT:?}"));
+    };
+    let [stdout, stderr] = files.map(|file| std::fs::read(file).expect("output of a command"));
+    Ok(Output { status, stdout, stderr })
+}
+
+/// The commands in the fenced blocks of a Markdown text, in order.
+fn commands(markdown: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut block: Option<&str> = None;
+    let mut begun = String::new();
+    for line in markdown.lines().map(str::trim) {
+        if let Some(mark) = line.strip_prefix("```") {
+            let language = mark.split([' ', ',', '{']).next().unwrap_or_default();
+            block = if block.is_some() { None } else { Some(language) };
+            continue;
+        }
+        let command = match block {
+            Some("sh" | "bash" | "shell") => line,
+            Some("console") if begun.is_empty() => line.strip_prefix("$ ").unwrap_or_default(),
+            Some("console") => line.strip_prefix("> ").unwrap_or(line),
+            _ => continue,
+        };
+        let command =
+            if command.starts_with('#') { "" } else { command.split(" # ").next().unwrap_or_default().trim() };
+        if let Some(first) = command.strip_suffix('\\') {
+            begun = format!("{begun}{} ", first.trim());
+        } else if !command.is_empty() {
+            found.push(format!("{}{command}", std::mem::take(&mut begun)));
+        }
+    }
+    found
+}
+
+#[track_caller]
+fn read(file: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}

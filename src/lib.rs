@@ -2,6 +2,8 @@
 
 #[cfg(feature = "channel")]
 pub mod channel;
+#[cfg(feature = "cli")]
+pub mod cli;
 pub mod model;
 #[cfg(feature = "telemetry")]
 pub mod telemetry;

@@ -1,2 +1,7 @@
-//! wilco
-fn main() {}
+//! The `wilco` command.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    wilco::cli::run(std::env::args_os())
+}

@@ -1,0 +1,37 @@
+use clap::{Args, Parser, Subcommand};
+
+use super::replay;
+
+/// Traces the handoffs between agents over NATS.
+#[derive(Debug, Parser)]
+#[command(name = "wilco", version, about, max_term_width = 100)]
+#[command(
+    after_help = "Exit codes: 0 all is well, 1 a failure was found, 2 it could not be told or the command was wrong."
+)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Replay(replay::Arguments),
+}
+
+/// Where the NATS server is.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ServerArguments {
+    /// Use the NATS server at this URL, as in nats://127.0.0.1:4222. Without it, a nats-server is started for as long
+    /// as the command runs: the one named by WILCO_NATS_SERVER, else in ./.venv/bin, else on PATH
+    #[arg(long, value_name = "URL", env = "NATS_URL")]
+    pub(crate) nats: Option<String>,
+}
+
+/// Where spans and metrics go.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct TelemetryArguments {
+    /// Send spans and metrics to this OTLP endpoint: http://127.0.0.1:4318 for OTLP over HTTP, or
+    /// grpc://127.0.0.1:4317 for gRPC. Without it, the standard OTEL_EXPORTER_OTLP_* variables decide
+    #[arg(long, value_name = "URL")]
+    pub(crate) otlp: Option<String>,
+}

@@ -1,0 +1,60 @@
+//! The `wilco` command: a small stage for the newsroom demo, and a replay of recorded conversations.
+//!
+//! Exit codes: 0 all is well, 1 a failure was found, 2 it could not be told, or the command was not understood.
+
+mod args;
+mod printer;
+mod replay;
+mod server;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use self::args::{Arguments, Command};
+use self::printer::Printer;
+
+/// What a command found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outcome {
+    /// All is well.
+    Clean,
+    /// A failure was found.
+    FailureFound,
+}
+
+/// Parses the arguments and runs the command they name.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Help and version are no errors, and go to standard output; clap knows.
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
+        }
+    };
+    printer::log_to_stderr();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            Printer::error(&anyhow::Error::from(error).context("the runtime could not be started"));
+            return ExitCode::from(2);
+        }
+    };
+    let outcome = runtime.block_on(async {
+        match arguments.command {
+            Command::Replay(replay) => replay::run(replay).await,
+        }
+    });
+    // Whatever is still going on must not keep the command from ending.
+    runtime.shutdown_background();
+    match outcome {
+        Ok(Outcome::Clean) => ExitCode::SUCCESS,
+        Ok(Outcome::FailureFound) => ExitCode::from(1),
+        Err(error) => {
+            Printer::error(&error);
+            ExitCode::from(2)
+        }
+    }
+}

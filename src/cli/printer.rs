@@ -1,0 +1,57 @@
+//! The only place that prints. Standard output carries what was asked for, standard error everything else.
+
+use std::io::{IsTerminal, Write};
+
+use anstream::{AutoStream, ColorChoice};
+use anstyle::{AnsiColor, Style};
+use tracing_subscriber::EnvFilter;
+
+/// Bold.
+pub(crate) const STRONG: Style = Style::new().bold();
+/// What is less important.
+pub(crate) const FAINT: Style = Style::new().dimmed();
+/// What agrees.
+pub(crate) const GOOD: Style = AnsiColor::Green.on_default();
+/// What does not.
+pub(crate) const BAD: Style = AnsiColor::Red.on_default().bold();
+/// What could not be told.
+pub(crate) const UNKNOWN: Style = AnsiColor::Yellow.on_default();
+
+/// Prints to standard output: colours only on a terminal, and not under `NO_COLOR`. A reader that goes away ends the
+/// printing, not the command.
+#[derive(Debug)]
+pub(crate) struct Printer {
+    out: AutoStream<std::io::Stdout>,
+}
+
+impl Printer {
+    pub(crate) fn new() -> Self {
+        Self { out: AutoStream::new(std::io::stdout(), ColorChoice::Auto) }
+    }
+
+    /// Whether somebody is watching.
+    pub(crate) fn is_terminal() -> bool {
+        std::io::stdout().is_terminal()
+    }
+
+    /// One line of what was asked for.
+    pub(crate) fn line(&mut self, text: impl std::fmt::Display) {
+        let _ = writeln!(self.out, "{text}");
+    }
+
+    /// One line about what is going on.
+    pub(crate) fn note(text: impl std::fmt::Display) {
+        let _ = writeln!(anstream::stderr(), "{text}");
+    }
+
+    /// One sentence that says what went wrong and what to do.
+    pub(crate) fn error(error: &anyhow::Error) {
+        let _ = writeln!(anstream::stderr(), "{BAD}error:{BAD:#} {error:#}");
+    }
+}
+
+/// Diagnostics of the library, as `RUST_LOG` asks for; warnings of ours by default.
+pub(crate) fn log_to_stderr() {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("off,wilco=warn"));
+    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+}

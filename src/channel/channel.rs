@@ -93,6 +93,18 @@ impl Channel {
         self.owner.hub.client.connection_state() == async_nats::connection::State::Connected
     }
 
+    /// Waits until the server has done all that this process asked of it on the channel so far, as a flush by PING and
+    /// PONG would. Handing off does not need it.
+    ///
+    /// # Errors
+    /// [`JoinError::Unconfirmed`] if the server did not answer within 5 s.
+    ///
+    /// # Cancel safety
+    /// Cancel safe.
+    pub async fn confirm(&self) -> Result<(), JoinError> {
+        self.owner.hub.confirm().await.map_err(JoinError::Unconfirmed)
+    }
+
     /// Closes the channel: no more tasks are taken; open handoffs get up to `grace` to be settled, and what is still
     /// open then is recorded as `pending`; telemetry is flushed within the same bound. Never takes much longer than
     /// twice `grace`.

@@ -186,6 +186,12 @@ impl Entry {
         }
     }
 
+    /// Waits until more than `seen` rungs were climbed, or nothing more can happen.
+    pub(crate) async fn climbed(&self, seen: usize) -> Vec<Climb> {
+        let ready = |state: &State| state.climbs.len() > seen || state.settled.is_some();
+        self.wait(|state| ready(state).then(|| state.climbs.clone())).await
+    }
+
     pub(crate) fn climbs(&self) -> Vec<Climb> {
         lock(&self.state).climbs.clone()
     }
@@ -357,6 +363,11 @@ impl Entry {
         let mut state = lock(&self.state);
         state.used = Some(true);
         state.climb(Rung::Used, Evidence::Declared, Some(self.sent.from.clone()), now);
+        if let Some(mismatch) = self.judge_quality(&state) {
+            state.find(mismatch);
+        }
+        drop(state);
+        self.changed.notify_waiters();
     }
 
     pub(crate) fn mark_discarded(&self, why: &str) {
@@ -491,9 +502,6 @@ impl State {
                 self.find(mismatch);
             }
         }
-        for kind in receipt.known_mismatches() {
-            self.find(Mismatch::new(kind, format!("{} found it", receipt.by)));
-        }
         let declared = |state: &mut Self, rung| state.climb(rung, Evidence::Declared, by.clone(), receipt.at);
         match receipt.rung {
             Rung::Refused => {
@@ -517,7 +525,7 @@ impl State {
                 declared(self, Rung::Failed);
                 let error = receipt.error.clone().unwrap_or_else(|| "no reason given".to_owned());
                 // An agent that dropped its task says so; that is the finding, and `failed` would hide it.
-                if !self.has(MismatchKind::Abandoned) {
+                if receipt.known_mismatches().all(|kind| kind != MismatchKind::Abandoned) {
                     self.find(Mismatch::new(MismatchKind::Failed, error.clone()));
                 }
                 self.end(NoResult::Failed { error }, now);
@@ -532,6 +540,10 @@ impl State {
                 }
             }
             _ => {}
+        }
+        // What this side found itself comes with better evidence, so the receiver's word is taken last.
+        for kind in receipt.known_mismatches() {
+            self.find(Mismatch::new(kind, format!("{} found it", receipt.by)));
         }
         if receipt.rung == Rung::Received && sent.handoff.intent.is_none() {
             self.answer(Understanding::Unknown("no intent was stated, so no readback was due"));

@@ -70,6 +70,9 @@ pub enum JoinError {
         /// What the client said.
         source: Source,
     },
+    /// The server gave no answer.
+    #[error("the NATS server did not answer: {0}")]
+    Unconfirmed(#[source] Source),
     /// The channel was closed.
     #[error("the channel is closed")]
     Closed,

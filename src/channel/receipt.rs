@@ -98,6 +98,14 @@ impl Receipt {
         self.entry.climbs()
     }
 
+    /// Waits until more than `seen` rungs are climbed, or the handoff is settled; returns the ladder.
+    ///
+    /// # Cancel safety
+    /// Cancel safe: it only looks.
+    pub async fn climbed(&self, seen: usize) -> Vec<Climb> {
+        self.entry.climbed(seen).await
+    }
+
     /// The highest rung so far, and how that is known.
     pub fn rung(&self) -> (Rung, Evidence) {
         let highest = self.entry.climbs().into_iter().max_by_key(|climb| climb.rung);
@@ -139,6 +147,14 @@ impl Receipt {
     fn decide(&self, kind: Choice, found: &[Mismatch]) {
         let effects = self.entry.decide(kind, found, self.hub.clock.now());
         self.hub.apply(&self.entry, effects);
+    }
+}
+
+/// Another handle on the same handoff; it is over for its sender when all handles are dropped.
+impl Clone for Receipt {
+    fn clone(&self) -> Self {
+        self.entry.add_handle();
+        Self { hub: self.hub.clone(), entry: self.entry.clone() }
     }
 }
 

@@ -1,6 +1,6 @@
 use clap::{Args, Parser, Subcommand};
 
-use super::replay;
+use super::{demo, replay};
 
 /// Traces the handoffs between agents over NATS.
 #[derive(Debug, Parser)]
@@ -15,6 +15,7 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    Demo(demo::Arguments),
     Replay(replay::Arguments),
 }
 

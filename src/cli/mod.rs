@@ -3,9 +3,11 @@
 //! Exit codes: 0 all is well, 1 a failure was found, 2 it could not be told, or the command was not understood.
 
 mod args;
+mod demo;
 mod printer;
 mod replay;
 mod server;
+mod telemetry;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -44,6 +46,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     let outcome = runtime.block_on(async {
         match arguments.command {
+            Command::Demo(demo) => demo::run(demo).await,
             Command::Replay(replay) => replay::run(replay).await,
         }
     });

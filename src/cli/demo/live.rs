@@ -1,0 +1,135 @@
+//! The account of what happens while it happens: a line a handoff, on which its ladder grows.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+
+use super::story::{Event, Seen};
+use crate::cli::args::TelemetryArguments;
+use crate::cli::printer::{BAD, FAINT, GOOD, Printer, STRONG, UNKNOWN};
+use crate::cli::server::Server;
+use crate::model::{Evidence, Rung};
+
+/// Shows events; nothing at all when JSON was asked for.
+pub(crate) struct Live {
+    silent: bool,
+    /// Lines that grow, on a terminal.
+    growing: Option<MultiProgress>,
+    lines: HashMap<String, ProgressBar>,
+    out: Printer,
+}
+
+impl Live {
+    pub(crate) fn new(silent: bool) -> Self {
+        let growing = (!silent && Printer::is_terminal()).then(MultiProgress::new);
+        Self { silent, growing, lines: HashMap::new(), out: Printer::new() }
+    }
+
+    pub(crate) fn opening(&mut self, server: &Server, seed: u64, telemetry: &TelemetryArguments) {
+        if self.silent {
+            return;
+        }
+        let version = env!("CARGO_PKG_VERSION");
+        self.out.line(format_args!("{STRONG}wilco {version}{STRONG:#}  newsroom of 4 agents on {}", server.url()));
+        self.out.line(format_args!("{FAINT}server: {}; seed {seed}{FAINT:#}", server.origin()));
+        if let Some(url) = &telemetry.otlp {
+            self.out.line(format_args!("{FAINT}spans go to {url}{FAINT:#}"));
+        }
+    }
+
+    pub(crate) fn show(&mut self, event: &Event) {
+        if self.silent {
+            return;
+        }
+        match event {
+            Event::Begun(job) => {
+                self.print(String::new());
+                self.print(format!("{STRONG}{}{STRONG:#}  {}", job.workflow, job.topic));
+            }
+            Event::Climbed(seen) => self.grow(seen),
+            Event::Settled(seen) => {
+                if let Some(line) = self.lines.remove(&seen.id) {
+                    line.finish_and_clear();
+                }
+                self.print(format!("  {}", settled(seen)));
+                for mismatch in &seen.mismatches {
+                    self.print(format!("      {BAD}{}{BAD:#} {}", mismatch.kind, mismatch.evidence));
+                }
+            }
+            Event::Ended { ok: true, outcome, .. } => self.print(format!("  {FAINT}{outcome}{FAINT:#}")),
+            Event::Ended { ok: false, .. } => self.print(format!("  {FAINT}no story{FAINT:#}")),
+        }
+    }
+
+    pub(crate) fn end(&mut self) {
+        self.lines.drain().for_each(|(_, line)| line.finish_and_clear());
+    }
+
+    fn grow(&mut self, seen: &Seen) {
+        let Some(growing) = &self.growing else { return };
+        let line = self.lines.entry(seen.id.clone()).or_insert_with(|| {
+            let line = growing.add(ProgressBar::new_spinner());
+            if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}") {
+                line.set_style(style);
+            }
+            line.enable_steady_tick(Duration::from_millis(80));
+            line
+        });
+        line.set_message(format!("{:<20} {}", seen.leg.to_string(), ladder(seen)));
+    }
+
+    fn print(&mut self, text: String) {
+        match &self.growing {
+            Some(growing) => {
+                let out = &mut self.out;
+                growing.suspend(|| out.line(&text));
+            }
+            None => self.out.line(text),
+        }
+    }
+}
+
+fn settled(seen: &Seen) -> String {
+    let (style, verdict) = match seen.verdict {
+        "agreed" => (GOOD, "agreed"),
+        "mismatched" => (BAD, "mismatched"),
+        other => (UNKNOWN, other),
+    };
+    let padding = 54_usize.saturating_sub(ladder_width(seen));
+    format!(
+        "{:<20} {}{:padding$} {style}{verdict:<11}{style:#} {FAINT}{:>5} ms{FAINT:#}",
+        seen.leg.to_string(),
+        ladder(seen),
+        "",
+        seen.took().as_millis(),
+    )
+}
+
+/// The rungs, lowest first. What is not told by the other side itself is marked.
+fn ladder(seen: &Seen) -> String {
+    rungs(seen).join(&format!(" {FAINT}>{FAINT:#} "))
+}
+
+fn ladder_width(seen: &Seen) -> usize {
+    let words: usize =
+        seen.climbs.iter().filter(|climb| is_shown(climb.rung)).map(|climb| climb.rung.as_str().len()).sum();
+    let shown = seen.climbs.iter().filter(|climb| is_shown(climb.rung)).count();
+    words + 3 * shown.saturating_sub(1)
+}
+
+fn rungs(seen: &Seen) -> Vec<String> {
+    let shown = seen.climbs.iter().filter(|climb| is_shown(climb.rung));
+    shown
+        .map(|climb| match (climb.rung, climb.evidence) {
+            (Rung::Misunderstood | Rung::Refused | Rung::Failed, _) => format!("{BAD}{}{BAD:#}", climb.rung),
+            (_, Evidence::Inferred) => format!("{UNKNOWN}{}{UNKNOWN:#}", climb.rung),
+            _ => climb.rung.to_string(),
+        })
+        .collect()
+}
+
+/// `accepted` is said by the readback itself, and would only make the line longer.
+fn is_shown(rung: Rung) -> bool {
+    rung != Rung::Accepted
+}

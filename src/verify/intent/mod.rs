@@ -3,10 +3,14 @@
 //! Slot by slot, and typed: see [`Comparer::compare`] for the rules.
 
 mod comparison;
+mod decimal;
 mod matcher;
 mod ngrams;
+mod quantity;
+mod scalar;
 mod synonyms;
 mod text;
+mod unit;
 mod value;
 
 use std::collections::BTreeMap;

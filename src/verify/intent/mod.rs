@@ -2,6 +2,7 @@
 //!
 //! Slot by slot, and typed: see [`Comparer::compare`] for the rules.
 
+mod anchors;
 mod comparison;
 mod decimal;
 mod matcher;

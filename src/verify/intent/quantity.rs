@@ -119,7 +119,6 @@ mod tests {
     fn spellings_of_one_quantity_are_equal() {
         for group in [
             &["5 km", "5000 m", "5km", "5,000 metres", "5 KM", "five kilometers", "５ km", "5 km."][..],
-            &["1.5 h", "90 min", "90 minutes", "5400 s", "1 h 30 min", "1h30m in", "1 hour and 30 minutes"][..1],
             &["1.5 h", "90 min", "90 minutes", "5400 s", "1 h 30 min", "1 hour and 30 minutes", "1h 30min"],
             &["€5", "5 EUR", "EUR 5", "5 euros", "5.00 €", "€ 5"],
             &["-$5", "$-5", "-5 USD"],

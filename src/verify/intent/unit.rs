@@ -129,8 +129,6 @@ fn word(spelling: &str) -> Option<Unit> {
     Some(match spelling {
         "%" | "percent" | "per cent" | "pct" => unit(Share, 1, 0),
         "‰" | "per mille" => unit(Share, 1, -1),
-        "percentage points" | "percentage point" | "pp" => return None,
-        "bps" => return None,
         "nm" | "nanometre" | "nanometres" | "nanometer" | "nanometers" => unit(Length, 1, -9),
         "µm" | "μm" | "um" | "micrometre" | "micrometres" | "micrometer" | "micrometers" => unit(Length, 1, -6),
         "mm" | "millimetre" | "millimetres" | "millimeter" | "millimeters" => unit(Length, 1, -3),

@@ -6,7 +6,7 @@ use wilco::model::{Intent, MismatchKind, Slot};
 use wilco::verify::intent::{Change, Comparer, Comparison, IntentMatcher, Synonyms, TextMatch, compare};
 
 fn intent(json: Value) -> Intent {
-    Intent::from_json(json.to_string().as_bytes()).unwrap()
+    Intent::from_json(json.to_string().as_bytes()).expect("an intent")
 }
 
 fn compared(sent: Value, read_back: Value) -> Comparison {
@@ -325,7 +325,7 @@ fn exact_grouped(n: u32, thousandths: u32) -> String {
     let digits = n.to_string();
     let mut out = String::new();
     for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at) % 3 == 0 {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
             out.push(',');
         }
         out.push(digit);

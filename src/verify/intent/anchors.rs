@@ -1,10 +1,12 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
+use std::hash::Hash;
+use std::ops::Bound;
 
 use super::decimal::Decimal;
 use super::quantity::Quantity;
 use super::scalar::Scalar;
 use super::text::{is_word_alone, normalise, plain};
-use super::unit::{Dimension, Unit, magnitude, number_word};
+use super::unit::{Unit, magnitude, number_word};
 
 /// Words that negate or except. A contraction with `n't` and `cannot` count as `not`.
 const NEGATIONS: [&str; 31] = [
@@ -48,6 +50,38 @@ const FUNCTION_WORDS: [&str; 38] = [
     "us", "our", "you", "your", "do", "does",
 ];
 
+/// Words whose two sides cannot be exchanged: `from a to b`, `a instead of b`.
+const RELATIONS: [&str; 26] = [
+    "from",
+    "to",
+    "into",
+    "onto",
+    "than",
+    "instead",
+    "before",
+    "after",
+    "over",
+    "under",
+    "above",
+    "below",
+    "by",
+    "per",
+    "between",
+    "rather",
+    "replace",
+    "replacing",
+    "with",
+    "then",
+    "until",
+    "since",
+    "versus",
+    "vs",
+    "against",
+    "but",
+];
+
+const ONE: Decimal = Decimal::new(1, 0);
+
 /// What a free text states that a paraphrase must not change, and its words.
 #[derive(Debug, Default)]
 pub(super) struct Reading {
@@ -62,11 +96,15 @@ pub(super) struct Reading {
     /// Negations, in order.
     negations: Vec<String>,
     /// What each negation applies to: the next word that carries meaning.
-    negated: Vec<String>,
+    negated: BTreeSet<String>,
     /// Whether the word `one` occurs: it may be the number or not.
     one: bool,
+    /// Whether a word occurs that relates others to each other, so that their order matters.
+    relates: bool,
     /// Every word that carries meaning, lower case.
     words: BTreeSet<String>,
+    /// The same, in order.
+    order: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -99,54 +137,51 @@ impl Reading {
 
     /// Compares the anchors; symmetric but for the order in which a difference is told.
     pub(super) fn guard(&self, read_back: &Self) -> Guard {
-        let one = Quantity::count(Decimal::new(1, 0));
-        let number =
-            |a: &Quantity, other: &Self| (*a == one && other.one) || other.numbers.iter().any(|b| b.value == *a);
-        let among = |name: &String, other: &Self| other.words.contains(name);
-        let differs =
-            difference("number", &self.numbers, &read_back.numbers, |a| number(a, read_back), |b| number(b, self))
-                .or_else(|| same_set("date", &self.times, &read_back.times))
-                .or_else(|| same_set("id", &self.ids, &read_back.ids))
-                .or_else(|| negation(&self.negations, &read_back.negations))
-                .or_else(|| {
-                    difference("name", &self.names, &read_back.names, |a| among(a, read_back), |b| among(b, self))
-                });
-        if let Some(anchor) = differs {
-            return Guard::Differs(anchor);
-        }
-        let in_order = |reading: &Self| {
-            let values = reading.numbers.iter().map(|n| n.value.clone()).filter(|n| *n != one);
-            values.collect::<Vec<_>>()
-        };
-        let names = |reading: &Self| reading.names.iter().map(|n| n.value.clone()).collect::<Vec<_>>();
-        let moved = in_order(self) != in_order(read_back)
-            || (names(self) != names(read_back) && !self.names.is_empty() && !read_back.names.is_empty())
-            || self.ids.iter().map(|i| &i.value).ne(read_back.ids.iter().map(|i| &i.value))
-            || self.times.iter().map(|t| &t.value).ne(read_back.times.iter().map(|t| &t.value))
-            || !self.negated.iter().all(|word| covered(word, &read_back.negated))
-            || !read_back.negated.iter().all(|word| covered(word, &self.negated));
-        if moved || !self.is_covered_by(read_back) || !read_back.is_covered_by(self) {
-            Guard::Doubtful
-        } else {
-            Guard::Holds
+        match self.difference(read_back) {
+            Some(anchor) => Guard::Differs(anchor),
+            None if self.is_moved(read_back) => Guard::Doubtful,
+            None if all_covered(&self.words, &read_back.words) && all_covered(&read_back.words, &self.words) => {
+                Guard::Holds
+            }
+            None => Guard::Doubtful,
         }
     }
 
-    fn is_covered_by(&self, other: &Self) -> bool {
-        self.words.iter().all(|word| {
-            // In sorted order, whatever shares the longest beginning with a word stands next to it.
-            other.words.contains(word)
-                || other
-                    .words
-                    .range::<str, _>((std::ops::Bound::Unbounded, std::ops::Bound::Excluded(word.as_str())))
-                    .next_back()
-                    .is_some_and(|near| same_stem(word, near))
-                || other
-                    .words
-                    .range::<str, _>((std::ops::Bound::Excluded(word.as_str()), std::ops::Bound::Unbounded))
-                    .next()
-                    .is_some_and(|near| same_stem(word, near))
-        })
+    fn difference(&self, read_back: &Self) -> Option<String> {
+        let (ours, theirs) = (values(&self.numbers), values(&read_back.numbers));
+        let number = |n: &Quantity, numbers: &HashSet<&Quantity>, other: &Self| {
+            numbers.contains(n) || (other.one && *n == Quantity::count(ONE))
+        };
+        let among = |name: &String, other: &Self| other.words.contains(name);
+        difference(
+            "number",
+            &self.numbers,
+            &read_back.numbers,
+            |a| number(a, &theirs, read_back),
+            |b| number(b, &ours, self),
+        )
+        .or_else(|| same_set("date", &self.times, &read_back.times))
+        .or_else(|| same_set("id", &self.ids, &read_back.ids))
+        .or_else(|| negation(&self.negations, &read_back.negations))
+        .or_else(|| difference("name", &self.names, &read_back.names, |a| among(a, read_back), |b| among(b, self)))
+    }
+
+    /// Whether an anchor or a negation applies elsewhere, or a word that relates others has them in another order.
+    fn is_moved(&self, read_back: &Self) -> bool {
+        let one = Quantity::count(ONE);
+        let numbers =
+            |reading: &Self| reading.numbers.iter().map(|n| n.value.clone()).filter(|n| *n != one).collect::<Vec<_>>();
+        let same_order = || {
+            self.order.len() == read_back.order.len()
+                && self.order.iter().zip(&read_back.order).all(|(a, b)| a == b || same_stem(a, b))
+        };
+        numbers(self) != numbers(read_back)
+            || self.ids.iter().map(|i| &i.value).ne(read_back.ids.iter().map(|i| &i.value))
+            || self.times.iter().map(|t| &t.value).ne(read_back.times.iter().map(|t| &t.value))
+            || !all_covered(&self.negated, &read_back.negated)
+            || !all_covered(&read_back.negated, &self.negated)
+            || ((self.relates || read_back.relates || !self.names.is_empty() || !read_back.names.is_empty())
+                && !same_order())
     }
 
     /// Takes in the first of `tokens`, and says how many it used.
@@ -173,6 +208,7 @@ impl Reading {
             self.negated.extend(next.into_iter().find(|word| !FUNCTION_WORDS.contains(&word.as_str())));
             return 1;
         }
+        self.relates |= RELATIONS.contains(&lower.as_str());
         let word = lower.strip_suffix("'s").unwrap_or(&lower);
         let mut letters = token.text.chars().filter(|c| c.is_alphabetic());
         let (first, second) = (letters.next(), letters.next());
@@ -182,6 +218,7 @@ impl Reading {
         }
         if !word.is_empty() && !FUNCTION_WORDS.contains(&word) {
             self.words.insert(word.to_owned());
+            self.order.push(word.to_owned());
         }
         1
     }
@@ -218,7 +255,6 @@ impl Reading {
             (value, used) = (Quantity::Known(unit.dimension, n), used + 1);
             shown = format!("{shown} {}", token.text);
         }
-        debug_assert!(!matches!(value, Quantity::Known(Dimension::Count, _)) || used <= 1);
         self.numbers.push(Anchor { value, shown });
         1 + used
     }
@@ -300,8 +336,18 @@ fn same_stem(a: &str, b: &str) -> bool {
     common >= 4 && common * 2 >= a.chars().count().max(b.chars().count())
 }
 
-fn covered(word: &str, words: &[String]) -> bool {
-    words.iter().any(|other| other == word || same_stem(word, other))
+/// Whether each word has one of its stem among the others.
+fn all_covered(words: &BTreeSet<String>, others: &BTreeSet<String>) -> bool {
+    words.iter().all(|word| {
+        // In sorted order, what shares the longest beginning with a word stands next to it.
+        let before = others.range::<str, _>((Bound::Unbounded, Bound::Included(word.as_str()))).next_back();
+        let after = others.range::<str, _>((Bound::Excluded(word.as_str()), Bound::Unbounded)).next();
+        [before, after].into_iter().flatten().any(|near| near == word || same_stem(word, near))
+    })
+}
+
+fn values<T: Eq + Hash>(anchors: &[Anchor<T>]) -> HashSet<&T> {
+    anchors.iter().map(|anchor| &anchor.value).collect()
 }
 
 fn negation(sent: &[String], read_back: &[String]) -> Option<String> {
@@ -309,9 +355,9 @@ fn negation(sent: &[String], read_back: &[String]) -> Option<String> {
     (sent.len() != read_back.len()).then(|| format!("negation {} -> {}", show(sent), show(read_back)))
 }
 
-fn same_set<T: PartialEq>(what: &str, sent: &[Anchor<T>], read_back: &[Anchor<T>]) -> Option<String> {
-    let among = |value: &T, anchors: &[Anchor<T>]| anchors.iter().any(|other| other.value == *value);
-    difference(what, sent, read_back, |a| among(a, read_back), |b| among(b, sent))
+fn same_set<T: Eq + Hash>(what: &str, sent: &[Anchor<T>], read_back: &[Anchor<T>]) -> Option<String> {
+    let (ours, theirs) = (values(sent), values(read_back));
+    difference(what, sent, read_back, |a| theirs.contains(a), |b| ours.contains(b))
 }
 
 /// Tells the first anchor of each side that the other one has not.
@@ -394,6 +440,9 @@ mod tests {
             ("find cheap flights to the city", "find expensive flights to the city"),
             ("Alice should check the report today", "Bob should check the report today"),
             ("use apples and not the pears", "use pears and not the apples"),
+            ("convert the csv files to json format", "convert the json files to csv format"),
+            ("use apples instead of pears here", "use pears instead of apples here"),
+            ("send it from alice to the bob team", "send it from Bob to the Alice team"),
             ("increase the price of all items", "decrease the price of all items"),
         ] {
             assert_eq!(guard(sent, read_back), Guard::Doubtful, "{sent} | {read_back}");

@@ -19,8 +19,9 @@ pub const SIMILAR: f64 = 0.7;
 /// - the number of negations and exceptions (`not`, `n't`, `no`, `never`, `without`, `except`, `unless`, `avoid`, ...).
 ///
 /// **Similar** are texts of which, moreover, the anchors come in the same order, the negations apply to the same words,
-/// every word that carries meaning has a counterpart of the same stem, and the Dice coefficient of the 3-grams is at
-/// least [`SIMILAR`]. One word exchanged in a long text hardly changes that coefficient, so it never decides alone.
+/// every word that carries meaning has a counterpart of the same stem (in the same order, where there are names or
+/// words such as `from`, `to`, `instead`, `before`), and the Dice coefficient of the 3-grams is at least [`SIMILAR`].
+/// One word exchanged in a long text hardly changes that coefficient, so it never decides alone.
 ///
 /// Everything else is **unknown**. Likeness alone never makes a difference.
 ///

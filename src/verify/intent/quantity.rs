@@ -99,7 +99,8 @@ fn currency_before(text: &str) -> Option<(Unit, &str)> {
         return Some((unit, &text[first.len_utf8()..]));
     }
     let end = text.find(|c: char| c.is_whitespace() || c.is_ascii_digit())?;
-    if !(3..=4).contains(&end) {
+    let number = text[end..].trim_start().starts_with(|c: char| c.is_ascii_digit() || matches!(c, '-' | '+' | '.'));
+    if !(3..=4).contains(&end) || !number {
         return None;
     }
     let unit = Unit::find(&text[..end]).filter(|unit| matches!(unit.dimension, Dimension::Money(_)))?;

@@ -1,4 +1,4 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use serde_json::Value;
 
@@ -132,18 +132,24 @@ impl<'a> Judge<'a> {
     }
 
     fn left_over<'v>(&self, a: &'v [Value], b: &'v [Value]) -> (Vec<&'v Value>, Vec<&'v Value>) {
-        let read =
-            |values: &'v [Value]| values.iter().filter_map(|v| self.read(v)).collect::<std::collections::HashSet<_>>();
+        let read = |values: &[Value]| values.iter().filter_map(|v| self.read(v)).collect::<Vec<_>>();
         let (in_a, in_b) = (read(a), read(b));
-        let missing = |from: &'v [Value], other: &std::collections::HashSet<Scalar>| {
-            from.iter().filter(|v| self.read(v).is_none_or(|v| !other.contains(&v))).collect()
-        };
-        (missing(a, &in_b), missing(b, &in_a))
+        (missing(a, &in_a, &in_b), missing(b, &in_b, &in_a))
     }
 
     fn read(&self, value: &Value) -> Option<Scalar> {
         Scalar::read(value, &self.slot, self.synonyms)
     }
+}
+
+/// The values of which `others` has no equal; `own` holds them as they were read, one for one.
+fn missing<'v>(values: &'v [Value], own: &[Scalar], others: &[Scalar]) -> Vec<&'v Value> {
+    // Hashing pays only beyond a handful.
+    if others.len() <= 8 {
+        return values.iter().zip(own).filter(|(_, own)| !others.contains(own)).map(|(value, _)| value).collect();
+    }
+    let others: HashSet<&Scalar> = others.iter().collect();
+    values.iter().zip(own).filter(|(_, own)| !others.contains(own)).map(|(value, _)| value).collect()
 }
 
 fn is_scalar(value: &Value) -> bool {

@@ -153,6 +153,20 @@ fn a_stepped_clock_starts_the_estimate_anew() {
 }
 
 #[test]
+fn a_sender_whose_own_clock_is_set_back_starts_anew_too() {
+    let mut peer = OffsetEstimator::new();
+    let hour = 3_600 * SECOND;
+    for second in [0, 40] {
+        exchange(&mut peer, Drifting { offset_ns: 0, ppm: 0 }, hour + second * SECOND, 100_000, 0, 100_000);
+    }
+    let back = Drifting { offset_ns: hour as i64, ppm: 0 };
+    let (_, now) = exchange(&mut peer, back, 41 * SECOND, 100_000, 0, 100_000);
+    let estimate = peer.estimate(at(START + now)).expect("an estimate");
+    assert!(estimate.low_ns() <= back.offset_ns && back.offset_ns <= estimate.high_ns(), "{estimate:?}");
+    assert!(estimate.width_ns() < 1_000_000, "{estimate:?}");
+}
+
+#[test]
 fn impossible_exchanges_change_nothing() {
     let mut peer = OffsetEstimator::new();
     let (a, b) = (at(START), at(START + SECOND));

@@ -443,6 +443,7 @@ mod tests {
             ("convert the csv files to json format", "convert the json files to csv format"),
             ("use apples instead of pears here", "use pears instead of apples here"),
             ("send it from alice to the bob team", "send it from Bob to the Alice team"),
+            ("take neither apples nor pears or plums", "take neither plums nor pears or apples"),
             ("increase the price of all items", "decrease the price of all items"),
         ] {
             assert_eq!(guard(sent, read_back), Guard::Doubtful, "{sent} | {read_back}");

@@ -147,16 +147,17 @@ impl OffsetEstimator {
         receipt_left: Timestamp,
         receipt_arrived: Timestamp,
     ) -> bool {
-        let Some(bounds) = ClockOffset::from_exchange(sent, seen, receipt_left, receipt_arrived) else { return false };
-        let now = self.latest.max(receipt_arrived);
-        // Each bound held at some time within the exchange; both hold at its end if the drift since its begin is added.
-        let bounds = bounds.widened(drift(nanos_between(sent, now)));
-        let agrees = self.bounds_at(now).is_none_or(|known| known.intersect(bounds).is_some());
+        let Some(exact) = ClockOffset::from_exchange(sent, seen, receipt_left, receipt_arrived) else { return false };
+        // Each bound held at some time within the exchange; both hold now if the drift since its begin is added.
+        let until = |now: Timestamp| exact.widened(drift(nanos_between(sent, now)));
+        let mut now = self.latest.max(receipt_arrived);
+        let agrees = self.bounds_at(now).is_none_or(|known| known.intersect(until(now)).is_some());
         if !agrees {
-            // A clock was stepped. If it was the sender's, later stamps may be lower than earlier ones.
+            // A clock was stepped. If it was the sender's, its stamps may now be lower than earlier ones.
             *self = Self::new();
+            now = receipt_arrived;
         }
-        let now = self.latest.max(receipt_arrived);
+        let bounds = until(now);
         self.latest = now;
         match self.recent {
             Some(recent) if nanos_between(recent.since, now) < WINDOW_NS / 2 => {

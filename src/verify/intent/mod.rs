@@ -2,11 +2,16 @@
 //!
 //! Slot by slot, and typed: see [`Comparer::compare`] for the rules.
 
+mod anchors;
 mod comparison;
+mod decimal;
 mod matcher;
 mod ngrams;
+mod quantity;
+mod scalar;
 mod synonyms;
 mod text;
+mod unit;
 mod value;
 
 use std::collections::BTreeMap;
@@ -115,36 +120,14 @@ impl Comparer {
     }
 
     /// Brings the slots of the two sides together, in the order of [`Slot`].
-    fn pair(&self, sent: Slots, read_back: Slots) -> Vec<(Slot, Option<Value>, Option<Value>)> {
-        self.pair_by(&sent, &read_back, |slot| self.alike(slot))
-            .or_else(|| self.pair_by(&sent, &read_back, Slot::clone))
+    fn pair(&self, sent: Slots, read_back: Slots) -> Vec<Pair> {
+        let same_slots = sent.len() == read_back.len() && sent.iter().zip(&read_back).all(|(a, b)| a.0 == b.0);
+        if same_slots {
+            return sent.into_iter().zip(read_back).map(|((slot, a), (_, b))| (slot, Some(a), Some(b))).collect();
+        }
+        pair_by(&sent, &read_back, |slot| self.alike(slot))
+            .or_else(|| pair_by(&sent, &read_back, Slot::clone))
             .unwrap_or_default()
-            .into_values()
-            .collect()
-    }
-
-    /// `None` if two slots of one side have the same key.
-    #[allow(clippy::type_complexity, reason = "named by its only caller")]
-    fn pair_by(
-        &self,
-        sent: &Slots,
-        read_back: &Slots,
-        key: impl Fn(&Slot) -> Slot,
-    ) -> Option<BTreeMap<Slot, (Slot, Option<Value>, Option<Value>)>> {
-        let mut pairs: BTreeMap<Slot, (Slot, Option<Value>, Option<Value>)> = BTreeMap::new();
-        for (slot, value) in sent {
-            let before = pairs.insert(key(slot), (slot.clone(), Some(value.clone()), None));
-            if before.is_some() {
-                return None;
-            }
-        }
-        for (slot, value) in read_back {
-            let pair = pairs.entry(key(slot)).or_insert_with(|| (slot.clone(), None, None));
-            if pair.2.replace(value.clone()).is_some() {
-                return None;
-            }
-        }
-        Some(pairs)
     }
 
     /// The slot under the name that stands for all spellings of its own.
@@ -159,3 +142,24 @@ impl Comparer {
 }
 
 type Slots = Vec<(Slot, Value)>;
+
+/// A slot, and what either side says in it.
+type Pair = (Slot, Option<Value>, Option<Value>);
+
+/// `None` if two slots of one side have the same key.
+fn pair_by(sent: &Slots, read_back: &Slots, key: impl Fn(&Slot) -> Slot) -> Option<Vec<Pair>> {
+    let mut pairs: BTreeMap<Slot, Pair> = BTreeMap::new();
+    for (slot, value) in sent {
+        let before = pairs.insert(key(slot), (slot.clone(), Some(value.clone()), None));
+        if before.is_some() {
+            return None;
+        }
+    }
+    for (slot, value) in read_back {
+        let pair = pairs.entry(key(slot)).or_insert_with(|| (slot.clone(), None, None));
+        if pair.2.replace(value.clone()).is_some() {
+            return None;
+        }
+    }
+    Some(pairs.into_values().collect())
+}

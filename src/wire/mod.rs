@@ -10,6 +10,7 @@ mod encode;
 mod envelope;
 mod error;
 mod escape;
+mod key;
 pub mod limits;
 mod mac;
 pub mod names;
@@ -17,6 +18,8 @@ mod offset;
 mod plain;
 mod problem;
 mod receipt;
+#[cfg(test)]
+mod samples;
 pub mod subject;
 pub mod trace;
 

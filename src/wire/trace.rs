@@ -47,10 +47,6 @@ pub fn extract_baggage(from: &dyn Extractor) -> Baggage {
     entries(context.baggage()).collect()
 }
 
-fn entries(baggage: &Baggage) -> impl Iterator<Item = KeyValueMetadata> + '_ {
-    baggage.iter().map(|(key, (value, metadata))| KeyValueMetadata::new(key.clone(), value.clone(), metadata.clone()))
-}
-
 /// The trace of a workflow that no trace context came with, and the id of its root span: the first 16 and the next 8
 /// bytes of BLAKE3 of the workflow id. So late spans, restarts and several proxies agree.
 pub fn workflow_trace(workflow: &WorkflowId) -> (TraceId, SpanId) {
@@ -123,6 +119,10 @@ fn extract_by_propagator(from: &dyn Extractor) -> Option<SpanContext> {
     let context = TraceContextPropagator::new().extract_with_context(&opentelemetry::Context::new(), from);
     let span = context.span().span_context().clone();
     span.is_valid().then_some(span)
+}
+
+fn entries(baggage: &Baggage) -> impl Iterator<Item = KeyValueMetadata> + '_ {
+    baggage.iter().map(|(key, (value, metadata))| KeyValueMetadata::new(key.clone(), value.clone(), metadata.clone()))
 }
 
 /// Leaves out what must not become a header: empty values (the propagator writes an empty `tracestate`), and values

@@ -1,5 +1,8 @@
 //! The frozen vectors of wire version 1, made without any code of this library by `tests/fixtures/wire/make.py`.
 
+// Clippy's exception for tests does not reach the helpers beside them.
+#![allow(clippy::unwrap_used)]
+
 use std::time::Duration;
 
 use serde_json::Value;

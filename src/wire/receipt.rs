@@ -68,7 +68,7 @@ pub struct Receipt {
     pub note: Option<String>,
 }
 
-/// How old one context item was when the receiver took the task, by the receiver's clock alone.
+/// How old one context item was when the receiver used it (when it read back, at [`Receipt::at`]), by its clock alone.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct ContextAgeReport {

@@ -65,14 +65,15 @@ impl ShortHash {
     }
 }
 
-const HEX: &[u8; 16] = b"0123456789abcdef";
-
-fn push_hex(bytes: &[u8], out: &mut String) {
-    out.reserve(bytes.len() * 2);
-    for b in bytes {
-        out.push(char::from(HEX[usize::from(b >> 4)]));
-        out.push(char::from(HEX[usize::from(b & 15)]));
+fn push_hex<const N: usize>(bytes: &[u8; N], out: &mut String) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    // Filled first and appended once: a push for each digit checks the capacity for each digit.
+    let mut digits = [0; 64];
+    for (byte, pair) in bytes.iter().zip(digits.chunks_exact_mut(2)) {
+        pair[0] = DIGITS[usize::from(byte >> 4)];
+        pair[1] = DIGITS[usize::from(byte & 15)];
     }
+    out.push_str(std::str::from_utf8(&digits[..2 * N]).unwrap_or_default());
 }
 
 fn parse_hex<const N: usize>(text: &str) -> Result<[u8; N], ParseHashError> {
@@ -82,20 +83,27 @@ fn parse_hex<const N: usize>(text: &str) -> Result<[u8; N], ParseHashError> {
         return Err(error);
     }
     let mut out = [0; N];
+    let mut seen = 0;
     for (byte, pair) in out.iter_mut().zip(digits.chunks_exact(2)) {
-        let (Some(high), Some(low)) = (nibble(pair[0]), nibble(pair[1])) else { return Err(error) };
-        *byte = high << 4 | low;
+        let (high, low) = (NIBBLE[usize::from(pair[0])], NIBBLE[usize::from(pair[1])]);
+        seen |= high | low;
+        *byte = high << 4 | (low & 15);
     }
-    Ok(out)
+    if seen == NO_DIGIT { Err(error) } else { Ok(out) }
 }
 
-fn nibble(digit: u8) -> Option<u8> {
-    match digit {
-        b'0'..=b'9' => Some(digit - b'0'),
-        b'a'..=b'f' => Some(digit - b'a' + 10),
-        _ => None,
+/// Any digit's value or'ed with this is this.
+const NO_DIGIT: u8 = 0xff;
+
+static NIBBLE: [u8; 256] = {
+    let mut table = [NO_DIGIT; 256];
+    let mut value = 0;
+    while value < 16 {
+        table[b"0123456789abcdef"[value] as usize] = value as u8;
+        value += 1;
     }
-}
+    table
+};
 
 macro_rules! hex_text {
     ($type:ident) => {

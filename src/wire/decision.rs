@@ -97,3 +97,76 @@ impl Decision {
         receipt::known(&self.mismatches)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::samples;
+    use super::*;
+
+    const HEADER: &str = "1;id=019ca8d7-3636-78c7-9041-aadd07892eb8";
+
+    #[test]
+    fn a_decision_is_short_on_the_wire() {
+        let (header, body) = Decision::new(Choice::Go).encode(HEADER[5..].parse().unwrap(), None).unwrap();
+        assert_eq!(header, HEADER);
+        assert_eq!(String::from_utf8(body).unwrap(), r#"{"v":1,"decision":"go","mismatches":[],"diff":[]}"#);
+    }
+
+    #[test]
+    fn unknown_fields_are_ignored_and_unknown_words_kept() {
+        let body = br#"{"v":1,"decision":"withdraw","mismatches":["misunderstood","bewitched"],"why":{"a":1}}"#;
+        let decoded = Decision::decode(Some(HEADER), body, None).unwrap();
+        assert_eq!(decoded.decision.decision, Choice::Withdraw);
+        assert_eq!(decoded.decision.mismatches, ["misunderstood", "bewitched"]);
+        assert_eq!(decoded.decision.known_mismatches().collect::<Vec<_>>(), [MismatchKind::Misunderstood]);
+        assert_eq!(decoded.problems, vec![]);
+    }
+
+    #[test]
+    fn a_malformed_list_does_not_stop_a_withdrawal() {
+        let body = br#"{"decision":"withdraw","mismatches":7,"diff":["a",2]}"#;
+        let decoded = Decision::decode(Some(HEADER), body, None).unwrap();
+        assert_eq!(
+            (decoded.decision.decision, decoded.decision.diff.as_slice()),
+            (Choice::Withdraw, &["a".to_owned()][..])
+        );
+        assert_eq!(decoded.problems.len(), 3, "the version, the list and the item: {:?}", decoded.problems);
+    }
+
+    #[test]
+    fn another_word_is_no_decision() {
+        for body in [r#"{"v":1}"#, r#"{"v":1,"decision":"perhaps"}"#, r#"{"v":1,"decision":true}"#] {
+            let error = Decision::decode(Some(HEADER), body.as_bytes(), None).unwrap_err().to_string();
+            assert!(error.starts_with("required field `decision` is "), "{error}");
+        }
+        assert!(Decision::decode(None, br#"{"v":1,"decision":"go"}"#, None).is_err());
+    }
+
+    #[test]
+    fn a_list_over_its_limit_is_refused_on_writing_and_cut_on_reading() {
+        let mut decision = Decision::new(Choice::Withdraw);
+        decision.diff = vec!["x".into(); 65];
+        let id = HEADER[5..].parse().unwrap();
+        assert_eq!(decision.encode(id, None).unwrap_err().to_string(), "`diff` with 65 items is over the limit of 64");
+        let decoded = Decision::decode(Some(HEADER), &serde_json::to_vec(&decision).unwrap(), None).unwrap();
+        assert_eq!((decoded.decision.diff.len(), decoded.problems.len()), (64, 1));
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read_back(
+            id in samples::id(),
+            withdraw in any::<bool>(),
+            mismatches in proptest::collection::vec(any::<String>(), 0..4),
+            diff in proptest::collection::vec(any::<String>(), 0..4),
+        ) {
+            let choice = if withdraw { Choice::Withdraw } else { Choice::Go };
+            let decision = Decision { mismatches, diff, ..Decision::new(choice) };
+            let (header, body) = decision.encode(id, None).unwrap();
+            let decoded = Decision::decode(Some(&header), &body, None).unwrap();
+            prop_assert_eq!((decoded.id, decoded.decision, decoded.problems), (id, decision, vec![]));
+        }
+    }
+}

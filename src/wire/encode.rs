@@ -1,8 +1,8 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use super::envelope::{KEYS, MAC, is_key};
 use super::escape::{self, Place};
+use super::key::{Key, MAC, is_key};
 use super::limits::{MAX_HEADER_BYTES, MAX_LIST_ITEMS, MAX_UNKNOWN_KEYS};
 use super::{EncodeError, Envelope, MacKey, OffsetBounds, subject};
 use crate::model::{Context, Quality, ShortHash, Timestamp};
@@ -194,7 +194,7 @@ impl Writer {
             if !is_key(key) {
                 return Err(refused(key, "is not 1 to 32 ASCII letters, digits, `_`, `-` or `.`"));
             }
-            if key == MAC || KEYS.contains(&key.as_str()) {
+            if key == MAC || Key::of(key).is_some() {
                 return Err(refused(key, "has a field of its own"));
             }
             if unknown[..i].iter().any(|(earlier, _)| earlier == key) {
@@ -224,4 +224,119 @@ fn within(part: &'static str, len: usize) -> Result<(), EncodeError> {
 fn whole_millis(age: Duration) -> Result<u64, EncodeError> {
     u64::try_from(age.as_millis())
         .map_err(|_| EncodeError::Value { part: "ctx", reason: "has a longest age over 2^64 milliseconds" })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::{MacCheck, samples};
+    use super::*;
+    use crate::model::{ContentHash, HandoffId};
+
+    fn refused(envelope: Envelope) -> String {
+        envelope.encode(None).expect_err("must be refused").to_string()
+    }
+
+    #[test]
+    fn an_empty_envelope_is_its_version() {
+        assert_eq!(Envelope::default().encode(None).as_deref(), Ok("1"));
+    }
+
+    #[test]
+    fn id_at_and_hash_come_first_at_fixed_places() {
+        for (nanos, digits) in [(0, "0000000000000000000"), (LATEST, "9999999999999999999")] {
+            let at = Timestamp::from_unix_nanos(nanos);
+            let envelope = Envelope {
+                id: Some(HandoffId::new(at)),
+                at: Some(at),
+                hash: Some(ContentHash::of(b"")),
+                size: Some(0),
+                ..Envelope::default()
+            };
+            let value = envelope.encode(None).unwrap();
+            assert_eq!(&value[..5], "1;id=");
+            assert_eq!(&value[41..45], ";at=");
+            assert_eq!(&value[45..64], digits);
+            assert_eq!(&value[64..70], ";hash=");
+            assert_eq!(&value[134..], ";size=0");
+        }
+    }
+
+    #[test]
+    fn the_mac_comes_last_and_covers_all_before_it() {
+        let key = MacKey::from_bytes([7; 32]);
+        let envelope = Envelope { unknown: vec![("x".into(), "y".into())], ..Envelope::default() };
+        let value = envelope.encode(Some(&key)).unwrap();
+        let (before, mac) = value.split_once(";mac=").unwrap();
+        assert_eq!(before, "1;x=y");
+        assert_eq!(mac, ShortHash::from_bytes(key.mac(before.as_bytes())).to_string());
+    }
+
+    #[test]
+    fn what_could_not_be_read_back_is_refused_with_the_limit() {
+        let at = Some(Timestamp::from_unix_nanos(LATEST + 1));
+        assert_eq!(
+            refused(Envelope { at, ..Envelope::default() }),
+            "`at` is after the year 2286, the last that 19 digits hold"
+        );
+        let offset = Some(OffsetBounds { low: 2, high: 1 });
+        assert_eq!(refused(Envelope { offset, ..Envelope::default() }), "`off` has a low end over its high end");
+        let contexts = vec![Context::named("")];
+        assert_eq!(refused(Envelope { contexts, ..Envelope::default() }), "`ctx` has an item without a name");
+        let inputs = vec![ShortHash::from_bytes([0; 16]); MAX_LIST_ITEMS + 1];
+        assert_eq!(refused(Envelope { inputs, ..Envelope::default() }), "`in` with 65 items is over the limit of 64");
+        let receipts = Some("a b".into());
+        assert_eq!(
+            refused(Envelope { receipts, ..Envelope::default() }),
+            "`rcpt` is a subject with a blank or control character"
+        );
+        let unknown = vec![("x".to_owned(), "y".repeat(MAX_HEADER_BYTES))];
+        assert_eq!(
+            refused(Envelope { unknown, ..Envelope::default() }),
+            "a `Wilco` header of 8196 bytes is over the limit of 8192; send fewer contexts or inputs"
+        );
+    }
+
+    #[test]
+    fn an_extra_key_must_be_one_and_must_be_free() {
+        let with = |keys: &[&str]| {
+            let unknown = keys.iter().map(|key| ((*key).to_owned(), String::new())).collect();
+            Envelope { unknown, ..Envelope::default() }
+        };
+        assert_eq!(with(&["a", "b"]).encode(None).as_deref(), Ok("1;a=;b="));
+        assert_eq!(refused(with(&["id"])), "extra key \"id\" has a field of its own");
+        assert_eq!(refused(with(&["mac"])), "extra key \"mac\" has a field of its own");
+        assert_eq!(refused(with(&["a", "a"])), "extra key \"a\" is given twice");
+        assert!(refused(with(&["a;b"])).starts_with("extra key \"a;b\" is not 1 to 32"));
+        assert!(refused(with(&[""])).starts_with("extra key \"\" is not 1 to 32"));
+        let many: Vec<String> = (0..=MAX_UNKNOWN_KEYS).map(|n| format!("k{n}")).collect();
+        let many: Vec<&str> = many.iter().map(String::as_str).collect();
+        assert_eq!(refused(with(&many)), "extra key \"k32\" is over the limit of 32 extra keys");
+    }
+
+    #[test]
+    fn a_value_at_the_limit_is_written() {
+        let unknown = vec![("x".to_owned(), "y".repeat(MAX_HEADER_BYTES - 4))];
+        let value = Envelope { unknown, ..Envelope::default() }.encode(None).unwrap();
+        assert_eq!(value.len(), MAX_HEADER_BYTES);
+        assert!(Envelope::decode(&value, None).problems.is_empty());
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read_back(envelope in samples::envelope(), secret in proptest::option::of(any::<[u8; 32]>())) {
+            let key = secret.map(MacKey::from_bytes);
+            match envelope.encode(key.as_ref()) {
+                Ok(value) => {
+                    prop_assert!(!value.contains(char::is_control), "{}", value);
+                    let decoded = Envelope::decode(&value, key.as_ref());
+                    prop_assert_eq!(decoded.envelope, envelope);
+                    prop_assert_eq!(decoded.problems, vec![]);
+                    prop_assert_eq!(decoded.mac, if key.is_some() { MacCheck::Right } else { MacCheck::Absent });
+                }
+                Err(error) => prop_assert!(matches!(error, EncodeError::HeaderTooLong { .. }), "{}", error),
+            }
+        }
+    }
 }

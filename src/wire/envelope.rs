@@ -95,18 +95,3 @@ pub struct Decoded {
     /// What the `mac` says.
     pub mac: MacCheck,
 }
-
-/// The keys, in the order in which they are written.
-pub(super) const KEYS: [&str; 23] = [
-    "id", "at", "hash", "size", "from", "to", "wf", "n", "inst", "seq", "hold", "off", "kind", "intent", "ctx", "in",
-    "need", "parent", "by", "rcpt", "rung", "q", "qby",
-];
-
-/// The key that comes after all others.
-pub(super) const MAC: &str = "mac";
-
-/// Whether a text can be a key: 1 to 32 ASCII letters, digits, `_`, `-`, `.`.
-pub(super) fn is_key(text: &str) -> bool {
-    (1..=super::limits::MAX_KEY_BYTES).contains(&text.len())
-        && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'))
-}

@@ -1,15 +1,19 @@
 //! How facts ride on a message: the packed `Wilco` header, receipts, decisions, plain headers and W3C trace context.
 //!
 //! Pure: nothing here does I/O. What is written is checked ([`EncodeError`]); what is read is a peer's, so a malformed
-//! part is a [`Problem`], never a panic, and the rest is still used.
+//! part is a [`Problem`], never a panic, and the rest is still used. [`contract`] has all of it in words, for other
+//! languages.
 
 mod body;
+#[doc = include_str!("../docs/wire.md")]
+pub mod contract {}
 mod decision;
 mod decode;
 mod encode;
 mod envelope;
 mod error;
 mod escape;
+mod key;
 pub mod limits;
 mod mac;
 pub mod names;
@@ -17,6 +21,8 @@ mod offset;
 mod plain;
 mod problem;
 mod receipt;
+#[cfg(test)]
+mod samples;
 pub mod subject;
 pub mod trace;
 

@@ -114,3 +114,82 @@ fn write_quality(quality: &Quality) -> String {
     }
     out
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn read(headers: &[(&str, &str)]) -> (Plain, Vec<String>) {
+        let (plain, problems) = Plain::read(|name| headers.iter().find(|(n, _)| *n == name).map(|(_, value)| *value));
+        (plain, problems.iter().map(ToString::to_string).collect())
+    }
+
+    #[test]
+    fn all_five_are_read() {
+        let (plain, problems) = read(&[
+            ("Wilco-Workflow", " abc-123 "),
+            ("Wilco-From", "planner"),
+            ("Wilco-Intent", r#"{"goal":"find_sources"}"#),
+            ("Wilco-Readback", r#"{"goal":"find_sauces"}"#),
+            ("Wilco-Quality", "0.83; by=schema; more=x"),
+        ]);
+        assert_eq!(problems, Vec::<String>::new());
+        assert_eq!(plain.workflow.unwrap(), "abc-123");
+        assert_eq!(plain.from.unwrap(), "planner");
+        assert_eq!(plain.intent.unwrap().goal(), "find_sources");
+        assert_eq!(plain.readback.unwrap().goal(), "find_sauces");
+        assert_eq!(plain.quality, Some(Quality::new(0.83, "schema").unwrap()));
+    }
+
+    #[test]
+    fn a_malformed_header_is_a_problem_and_the_others_are_read() {
+        let (plain, problems) = read(&[
+            ("Wilco-Workflow", ""),
+            ("Wilco-From", "a b"),
+            ("Wilco-Intent", "{"),
+            ("Wilco-Readback", r#"{"goal":"g"}"#),
+            ("Wilco-Quality", "very good"),
+        ]);
+        assert!(plain.readback.is_some() && plain.intent.is_none());
+        assert_eq!(problems.len(), 4, "{problems:?}");
+        assert_eq!(problems[3], "`Wilco-Quality` does not begin with a number: \"very good\"");
+        assert!(problems[1].starts_with("`Wilco-From` is not usable (agent name"), "{problems:?}");
+        let long = format!("{{\"goal\":\"{}\"}}", "g".repeat(MAX_HEADER_BYTES));
+        assert_eq!(
+            read(&[("Wilco-Intent", &long)]).1,
+            [format!("`Wilco-Intent` of {} bytes is over the limit of 8192", long.len())]
+        );
+    }
+
+    #[test]
+    fn a_score_needs_no_source_and_must_be_in_range() {
+        assert_eq!(read(&[("Wilco-Quality", "1")]).0.quality, Some(Quality::new(1.0, "").unwrap()));
+        for bad in ["1.1", "-1", "inf", "", "0.5; by=%"] {
+            assert_eq!(read(&[("Wilco-Quality", bad)]).1.len(), 1, "{bad}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read_back(
+            workflow in "[a-z0-9-]{1,20}", goal in "\\PC*[a-z]", score in 0.0..=1.0, by in any::<String>(),
+        ) {
+            let plain = Plain {
+                workflow: WorkflowId::new(workflow).ok(),
+                from: AgentName::new("planner").ok(),
+                intent: Some(Intent::new(goal.clone())),
+                readback: Some(Intent::new(goal).object("x")),
+                quality: Quality::new(score, by).ok(),
+            };
+            let mut headers = HashMap::new();
+            plain.write(|name, value| { headers.insert(name, value); });
+            prop_assert!(headers.values().all(|value| !value.contains(['\r', '\n'])));
+            let (again, problems) = Plain::read(|name| headers.get(name).map(String::as_str));
+            prop_assert_eq!((again, problems), (plain, vec![]));
+        }
+    }
+}

@@ -68,7 +68,7 @@ pub struct Receipt {
     pub note: Option<String>,
 }
 
-/// How old one context item was when the receiver took the task, by the receiver's clock alone.
+/// How old one context item was when the receiver used it (when it read back, at [`Receipt::at`]), by its clock alone.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct ContextAgeReport {
@@ -234,4 +234,204 @@ fn context_age(value: &Value) -> Result<ContextAgeReport, String> {
         _ => None,
     };
     Ok(ContextAgeReport { name: name.to_owned(), version, age_ms })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::super::samples;
+    use super::*;
+
+    const ID: &str = "019ca8d7-3636-78c7-9041-aadd07892eb8";
+
+    fn minimal() -> Value {
+        json!({"v": 1, "rung": "received", "by": "researcher", "sent_at": 1, "seen_at": 2, "at": 3})
+    }
+
+    fn decode(body: &Value) -> Result<DecodedReceipt, DecodeError> {
+        Receipt::decode(Some(&format!("1;id={ID};rung=received")), body.to_string().as_bytes(), None)
+    }
+
+    #[test]
+    fn a_receipt_needs_little() {
+        let decoded = decode(&minimal()).unwrap();
+        let at = Timestamp::from_unix_nanos;
+        let expected = Receipt::new(Rung::Received, "researcher".try_into().unwrap(), Some(at(1)), at(2), at(3));
+        assert_eq!(decoded.receipt, expected);
+        assert_eq!((decoded.id.to_string().as_str(), decoded.problems), (ID, vec![]));
+    }
+
+    #[test]
+    fn a_malformed_optional_field_is_a_problem_and_the_rest_is_used() {
+        for (field, value) in [
+            ("sent_at", json!(-1)),
+            ("hash", json!("xyz")),
+            ("size", json!(1.5)),
+            ("control", json!("a b")),
+            ("control", json!("$JS.API.STREAM.DELETE.x")),
+            ("intent", json!({"object": "no goal"})),
+            ("intent", json!("goal")),
+            ("context_age", json!({})),
+            ("refusal", json!(["busy"])),
+            ("error", json!(5)),
+            ("quality", json!({"score": 2, "by": "me"})),
+            ("quality", json!(0.5)),
+            ("result_hash", json!("AF")),
+            ("result_size", json!("-1")),
+            ("mismatches", json!("stale_context")),
+            ("note", json!({})),
+        ] {
+            let mut body = minimal();
+            body["note"] = json!("kept");
+            body["error"] = json!("kept too");
+            body[field] = value;
+            let decoded = decode(&body).unwrap();
+            assert_eq!(decoded.problems.len(), 1, "{field}: {:?}", decoded.problems);
+            assert_eq!(decoded.problems[0].part, field);
+            assert!(field == "note" || decoded.receipt.note.as_deref() == Some("kept"), "{field}");
+            assert!(field == "error" || decoded.receipt.error.as_deref() == Some("kept too"), "{field}");
+        }
+    }
+
+    #[test]
+    fn a_malformed_item_of_a_list_costs_only_itself() {
+        let mut body = minimal();
+        body["context_age"] = json!([
+            {"name": "crm", "version": 41, "age_ms": 12034},
+            {"name": "no age"},
+            {"age_ms": 1},
+            {"name": "notes", "age_ms": -0.5, "later": true},
+        ]);
+        body["mismatches"] = json!(["stale_context", 5, "stale_kontext"]);
+        let decoded = decode(&body).unwrap();
+        let names: Vec<_> = decoded.receipt.context_age.iter().map(|r| (r.name.as_str(), r.age_ms)).collect();
+        assert_eq!(names, [("crm", 12034.0), ("notes", -0.5)]);
+        assert_eq!(decoded.receipt.context_age[0].version.as_deref(), Some("41"));
+        assert_eq!(decoded.receipt.mismatches, ["stale_context", "stale_kontext"]);
+        assert_eq!(decoded.receipt.known_mismatches().collect::<Vec<_>>(), [MismatchKind::StaleContext]);
+        assert_eq!(decoded.problems.len(), 3, "{:?}", decoded.problems);
+    }
+
+    #[test]
+    fn without_a_required_field_there_is_no_receipt() {
+        for field in ["by", "seen_at", "at"] {
+            let mut body = minimal();
+            body.as_object_mut().unwrap().remove(field);
+            assert_eq!(decode(&body).unwrap_err().to_string(), format!("required field `{field}` is absent"));
+        }
+        let mut body = minimal();
+        body["by"] = json!("a.b");
+        assert_eq!(decode(&body).unwrap_err().to_string(), "required field `by` is not an agent name");
+    }
+
+    #[test]
+    fn the_headers_rung_stands_in_for_the_bodys() {
+        let mut body = minimal();
+        body["rung"] = json!("levitating");
+        let decoded = decode(&body).unwrap();
+        assert_eq!(decoded.receipt.rung, Rung::Received);
+        assert_eq!(decoded.problems.len(), 1);
+        body["rung"] = json!("accepted");
+        let decoded = decode(&body).unwrap();
+        assert_eq!((decoded.receipt.rung, decoded.problems.len()), (Rung::Accepted, 1));
+        body.as_object_mut().unwrap().remove("rung");
+        let header = format!("1;id={ID}");
+        let error = Receipt::decode(Some(&header), body.to_string().as_bytes(), None).unwrap_err();
+        assert_eq!(error.to_string(), "required field `rung` is absent");
+    }
+
+    #[test]
+    fn what_is_no_receipt_at_all_is_refused_with_a_reason() {
+        let refused = |header: Option<&str>, body: &[u8]| Receipt::decode(header, body, None).unwrap_err().to_string();
+        let header = format!("1;id={ID}");
+        let body = minimal().to_string();
+        assert_eq!(refused(None, b"{}"), "no `Wilco` header with a handoff id: there is no such header");
+        assert_eq!(
+            refused(Some("1;rung=received"), body.as_bytes()),
+            "no `Wilco` header with a handoff id: `id` is absent"
+        );
+        assert!(refused(Some("1;id=5"), body.as_bytes()).contains("is not a handoff id"));
+        assert!(refused(Some(&header), b"").starts_with("the body is not a JSON object"));
+        assert!(refused(Some(&header), b"[]").starts_with("the body is not a JSON object"));
+        assert!(refused(Some(&header), b"{\"v\":1").starts_with("the body is not a JSON object"));
+        assert!(refused(Some(&header), "[".repeat(9_000).as_bytes()).starts_with("the body is not a JSON object"));
+        assert_eq!(
+            refused(Some(&header), br#"{"v":2}"#),
+            "version 2 of the body is not known; this library reads version 1"
+        );
+        assert_eq!(
+            refused(Some(&header), &vec![b' '; super::super::limits::MAX_BODY_BYTES + 1]),
+            "a body of 262145 bytes is over the limit of 262144"
+        );
+    }
+
+    #[test]
+    fn numbers_may_come_as_doubles_or_digits() {
+        let mut body = minimal();
+        body["seen_at"] = json!("1772359202358506115");
+        body["at"] = json!(1.772_359_202_358_506e18);
+        body["size"] = json!(1832.0);
+        let decoded = decode(&body).unwrap();
+        assert_eq!(decoded.receipt.seen_at.unix_nanos(), 1_772_359_202_358_506_115);
+        assert_eq!(decoded.receipt.at.unix_nanos(), 1_772_359_202_358_505_984);
+        assert_eq!((decoded.receipt.size, decoded.problems.len()), (Some(1832), 0));
+    }
+
+    #[test]
+    fn an_age_that_is_no_number_and_a_wild_subject_are_not_written() {
+        let at = Timestamp::EPOCH;
+        let mut receipt = Receipt::new(Rung::Received, "a".try_into().unwrap(), None, at, at);
+        let id = ID.parse().unwrap();
+        receipt.context_age.push(ContextAgeReport::new("crm", None, f64::NAN));
+        assert_eq!(receipt.encode(id, None).unwrap_err().to_string(), "`context_age` has an age that is not a number");
+        receipt.context_age.clear();
+        receipt.control = Some("a.>".into());
+        assert!(receipt.encode(id, None).unwrap_err().to_string().starts_with("`control` is a subject with"));
+        receipt.control = None;
+        receipt.note = Some("x".repeat(super::super::limits::MAX_BODY_BYTES));
+        assert!(receipt.encode(id, None).unwrap_err().to_string().contains("over the limit of 262144"));
+    }
+
+    #[test]
+    fn under_a_key_the_body_is_covered_too() {
+        let key = MacKey::from_bytes([7; 32]);
+        let at = Timestamp::from_unix_nanos(5);
+        let receipt = Receipt::new(Rung::Completed, "a".try_into().unwrap(), Some(at), at, at);
+        let (header, body) = receipt.encode(ID.parse().unwrap(), Some(&key)).unwrap();
+        let check = |header: &str, body: &[u8], key| Receipt::decode(Some(header), body, key).unwrap().mac;
+        assert_eq!(check(&header, &body, Some(&key)), MacCheck::Right);
+        assert_eq!(check(&header, &body, None), MacCheck::Unchecked);
+        let changed = String::from_utf8(body.clone()).unwrap().replace("completed", "failed");
+        assert_eq!(check(&header, changed.as_bytes(), Some(&key)), MacCheck::Wrong);
+        let without_hash =
+            super::super::Envelope { id: ID.parse().ok(), ..Default::default() }.encode(Some(&key)).unwrap();
+        assert_eq!(check(&without_hash, &body, Some(&key)), MacCheck::Wrong);
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read_back(receipt in samples::receipt(), id in samples::id(), secret in proptest::option::of(any::<[u8; 32]>())) {
+            let key = secret.map(MacKey::from_bytes);
+            let (header, body) = receipt.encode(id, key.as_ref()).unwrap();
+            let decoded = Receipt::decode(Some(&header), &body, key.as_ref()).unwrap();
+            prop_assert_eq!(decoded.receipt, receipt);
+            prop_assert_eq!((decoded.id, decoded.problems), (id, vec![]));
+            prop_assert_eq!(decoded.mac, if key.is_some() { MacCheck::Right } else { MacCheck::Absent });
+        }
+
+        #[test]
+        fn a_body_cut_anywhere_does_not_panic(receipt in samples::receipt(), id in samples::id(), cut in any::<proptest::sample::Index>()) {
+            let (header, body) = receipt.encode(id, None).unwrap();
+            let cut = &body[..cut.index(body.len())];
+            prop_assert!(Receipt::decode(Some(&header), cut, None).is_err());
+        }
+
+        #[test]
+        fn any_bytes_are_read_without_a_panic(header in ".*", body in any::<Vec<u8>>()) {
+            let _ = Receipt::decode(Some(&header), &body, None);
+            let _ = Receipt::decode(Some(&format!("1;id={ID}")), &body, None);
+        }
+    }
 }

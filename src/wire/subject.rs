@@ -33,7 +33,9 @@ pub fn check_reply(subject: &str) -> Result<(), &'static str> {
     if subject.starts_with('$') {
         return Err("is one of the server's own subjects");
     }
-    if subject.chars().any(|c| c.is_whitespace() || c.is_control()) {
+    let blank = |b: u8| b == b' ' || b.is_ascii_control();
+    let wide_blank = |c: char| c.is_whitespace() || c.is_control();
+    if subject.bytes().any(blank) || (!subject.is_ascii() && subject.contains(wide_blank)) {
         return Err("is a subject with a blank or control character");
     }
     if subject.split('.').any(|token| matches!(token, "" | "*" | ">")) {

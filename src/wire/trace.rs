@@ -47,10 +47,6 @@ pub fn extract_baggage(from: &dyn Extractor) -> Baggage {
     entries(context.baggage()).collect()
 }
 
-fn entries(baggage: &Baggage) -> impl Iterator<Item = KeyValueMetadata> + '_ {
-    baggage.iter().map(|(key, (value, metadata))| KeyValueMetadata::new(key.clone(), value.clone(), metadata.clone()))
-}
-
 /// The trace of a workflow that no trace context came with, and the id of its root span: the first 16 and the next 8
 /// bytes of BLAKE3 of the workflow id. So late spans, restarts and several proxies agree.
 pub fn workflow_trace(workflow: &WorkflowId) -> (TraceId, SpanId) {
@@ -125,6 +121,10 @@ fn extract_by_propagator(from: &dyn Extractor) -> Option<SpanContext> {
     span.is_valid().then_some(span)
 }
 
+fn entries(baggage: &Baggage) -> impl Iterator<Item = KeyValueMetadata> + '_ {
+    baggage.iter().map(|(key, (value, metadata))| KeyValueMetadata::new(key.clone(), value.clone(), metadata.clone()))
+}
+
 /// Leaves out what must not become a header: empty values (the propagator writes an empty `tracestate`), and values
 /// with control characters, which trace state and baggage metadata may hold and which would end the line.
 struct Clean<'a>(&'a mut dyn Injector);
@@ -133,6 +133,121 @@ impl Injector for Clean<'_> {
     fn set(&mut self, key: &str, value: String) {
         if !value.is_empty() && !value.contains(char::is_control) {
             self.0.set(key, value);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    type Headers = HashMap<String, String>;
+
+    fn headers(pairs: &[(&str, &str)]) -> Headers {
+        pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    }
+
+    fn injected(span: &SpanContext) -> Headers {
+        let mut into = Headers::new();
+        inject(span, &mut into);
+        into
+    }
+
+    #[test]
+    fn the_example_of_the_standard_is_read_and_written() {
+        let value = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+        let span = extract(&headers(&[("traceparent", value)])).unwrap();
+        assert!(span.is_sampled() && span.is_remote());
+        assert_eq!(injected(&span), headers(&[("traceparent", value)]));
+    }
+
+    #[test]
+    fn trace_state_travels_and_an_empty_one_is_not_written() {
+        let carried = headers(&[
+            ("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00"),
+            ("tracestate", "acme=1,zeta=2"),
+        ]);
+        let span = extract(&carried).unwrap();
+        assert_eq!(injected(&span), carried);
+        let mut empty = carried;
+        empty.insert("tracestate".into(), String::new());
+        let span = extract(&empty).unwrap();
+        assert_eq!(injected(&span).len(), 1);
+    }
+
+    #[test]
+    fn trace_state_that_would_break_the_line_is_left_out() {
+        let state = TraceState::from_key_value([("a", "1\r\nEvil: 1")]).unwrap();
+        let span = SpanContext::new(TraceId::from(1_u128), SpanId::from(1_u64), TraceFlags::default(), false, state);
+        assert_eq!(injected(&span).len(), 1);
+    }
+
+    #[test]
+    fn what_is_no_trace_context_is_none() {
+        for value in [
+            "",
+            "00-00000000000000000000000000000000-b7ad6b7169203331-01",
+            "00-0af7651916cd43dd8448eb211c80319c-0000000000000000-01",
+            "00-0AF7651916CD43DD8448EB211C80319C-b7ad6b7169203331-01",
+            "ff-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+            "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331",
+        ] {
+            assert!(extract(&headers(&[("traceparent", value)])).is_none(), "{value}");
+        }
+        assert!(extract(&Headers::new()).is_none());
+        assert!(injected(&SpanContext::empty_context()).is_empty());
+    }
+
+    #[test]
+    fn a_later_version_is_left_to_the_propagator() {
+        let value = "01-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-more";
+        assert!(extract(&headers(&[("traceparent", value)])).is_some());
+    }
+
+    #[test]
+    fn baggage_travels() {
+        let baggage: Baggage = [KeyValueMetadata::new("tenant", "acme & co", "")].into_iter().collect();
+        let mut into = Headers::new();
+        inject_baggage(&baggage, &mut into);
+        assert_eq!(into, headers(&[("baggage", "tenant=acme%20&%20co")]));
+        assert_eq!(extract_baggage(&into).get("tenant").map(ToString::to_string).as_deref(), Some("acme & co"));
+        let mut none = Headers::new();
+        inject_baggage(&Baggage::new(), &mut none);
+        assert!(none.is_empty() && extract_baggage(&none).is_empty());
+    }
+
+    #[test]
+    fn new_span_ids_are_valid_and_differ() {
+        let ids: std::collections::HashSet<_> = (0..1_000).map(|_| new_span_id()).collect();
+        assert!(ids.len() == 1_000 && !ids.contains(&SpanId::INVALID));
+    }
+
+    proptest! {
+        #[test]
+        fn the_direct_way_writes_what_the_propagator_writes(trace in any::<u128>(), span in any::<u64>(), flags in any::<u8>()) {
+            let span = SpanContext::new(trace.into(), span.into(), TraceFlags::new(flags), false, TraceState::NONE);
+            let mut by_propagator = Headers::new();
+            inject_by_propagator(&span, &mut by_propagator);
+            prop_assert_eq!(injected(&span), by_propagator);
+        }
+
+        #[test]
+        fn the_direct_way_reads_what_the_propagator_reads(
+            value in "[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}|00-[0-9a-fA-F+]{32}-[0-9a-f+-]{16}-[0-9a-f+]{2}|00-0{32}-[01]{16}-01|[0-9a-f-]{55}",
+        ) {
+            let carried = headers(&[("traceparent", &value)]);
+            prop_assert_eq!(extract(&carried), extract_by_propagator(&carried));
+        }
+
+        #[test]
+        fn any_headers_are_read_without_a_panic(parent in ".*", state in ".*", baggage in ".*") {
+            let carried = headers(&[("traceparent", &parent), ("tracestate", &state), ("baggage", &baggage)]);
+            prop_assert_eq!(extract(&carried), extract_by_propagator(&carried));
+            let _ = extract_baggage(&carried);
         }
     }
 }

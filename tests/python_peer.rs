@@ -147,6 +147,33 @@ fn a_transfer_settles_on_its_readback() {
 }
 
 #[test]
+fn context_past_its_longest_age_is_stale_and_younger_context_is_not() {
+    let Some(server) = NatsServer::start() else { return };
+    let observed_at = std::time::UNIX_EPOCH.elapsed().unwrap().as_nanos() - 12_000_000_000;
+    for (max_age_ms, mismatches) in [(10_000, json!(["stale_context"])), (600_000, json!([]))] {
+        let context = format!("crm@41/{observed_at}/{max_age_ms}/,style%2Fguide@///");
+        let Some((_, learnt)) = hand_off(&server, "right", &["--context", &context]) else { return };
+
+        assert_eq!(learnt["mismatches"], mismatches);
+        assert_eq!(learnt["context_age"].as_array().map(Vec::len), Some(1), "no age where nothing says when");
+        assert_eq!(
+            (&learnt["context_age"][0]["name"], &learnt["context_age"][0]["version"]),
+            (&json!("crm"), &json!("41"))
+        );
+        assert!(learnt["context_age"][0]["age_ms"].as_u64() >= Some(12_000));
+    }
+}
+
+#[test]
+fn an_agent_does_not_outlive_its_server() {
+    let Some(mut server) = NatsServer::start() else { return };
+    let Some(mut receiver) = receive(&server, "right") else { return };
+    receiver.expect("READY");
+    server.stop();
+    assert_eq!(receiver.finish().code(), Some(1));
+}
+
+#[test]
 fn two_instances_of_an_agent_share_its_work() {
     let Some(server) = NatsServer::start() else { return };
     let Some(mut one) = receive(&server, "right") else { return };

@@ -35,7 +35,9 @@ TRACEPARENT = re.compile(r"^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$")
 
 def pack(fields):
     """The `Wilco` header: its version, then `key=value` parts in the order given."""
-    return ";".join(["1"] + [f"{key}={escape(str(value))}" for key, value in fields.items() if value is not None])
+    given = {key: str(value) for key, value in fields.items() if value is not None}
+    # What lists hold was escaped part by part.
+    return ";".join(["1"] + [f"{key}={value if key == 'ctx' else escape(value)}" for key, value in given.items()])
 
 
 def unpack(header):
@@ -44,7 +46,23 @@ def unpack(header):
     if version != "1":
         return None
     pairs = (part.partition("=") for part in parts)
-    return {key: unquote(value) for key, equals, value in pairs if equals}
+    # The parts of list items stay escaped until the list is taken apart.
+    return {key: value if key == "ctx" else unquote(value) for key, equals, value in pairs if equals}
+
+
+def contexts(items):
+    """The context items of `ctx`: name@version/observed-at-ns/max-age-ms/hash, of which any part may be empty."""
+    found = []
+    for item in filter(None, (items or "").split(",")):
+        name, _, rest = item.partition("@")
+        version, observed, longest = (rest.split("/") + ["", ""])[:3]
+        found.append({
+            "name": unquote(name),
+            "version": unquote(version) or None,
+            "observed_at": int(observed) if observed.isdigit() else None,
+            "max_age_ms": int(longest) if longest.isdigit() else None,
+        })
+    return found
 
 
 def escape(value):
@@ -102,7 +120,10 @@ class Receiver:
         await self.client.subscribe(f"wilco.{self.options.channel}.{agent}", queue=agent, cb=self.receive)
         await self.client.flush()
         say("READY")
-        await self.enough.wait()
+        ends = [asyncio.ensure_future(end) for end in (self.enough.wait(), self.client.gone.wait())]
+        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        if not self.enough.is_set():
+            sys.exit("the server is gone")
 
     async def receive(self, message):
         seen_at = time.time_ns()
@@ -198,14 +219,12 @@ class Exchange:
         await self.client.publish(self.fields["rcpt"], json.dumps(body | more).encode(), headers=headers)
 
     def context_ages(self):
-        ages = []
-        for item in filter(None, self.fields.get("ctx", "").split(",")):
-            name, _, rest = item.partition("@")
-            version, observed = (rest.split("/") + [""])[:2]
-            if observed.isdigit():
-                age_ms = (time.time_ns() - int(observed)) // 1_000_000
-                ages.append({"name": unquote(name), "version": unquote(version), "age_ms": age_ms})
-        return ages
+        now = time.time_ns()
+        return [
+            {"name": item["name"], "version": item["version"], "age_ms": (now - item["observed_at"]) // 1_000_000}
+            for item in contexts(self.fields.get("ctx"))
+            if item["observed_at"] is not None
+        ]
 
     async def complete(self):
         result = self.options.result.encode()
@@ -235,6 +254,7 @@ class Sender:
         self.mismatches = []
         self.diff = []
         self.refusal = self.error = self.result = self.clock = None
+        self.context_age = []
         self.read_back = False
 
     async def run(self):
@@ -254,6 +274,7 @@ class Sender:
             "refusal": self.refusal,
             "error": self.error,
             "result": self.result,
+            "context_age": self.context_age,
             "clock": self.clock,
         })
 
@@ -331,7 +352,17 @@ class Sender:
             self.diff = differences(self.intent, receipt["intent"])
             if self.diff:
                 self.find("misunderstood")
+            self.judge_ages(receipt.get("context_age", []))
             await self.decide(receipt.get("control"))
+
+    def judge_ages(self, ages):
+        """Stale is only what is too old however far apart the two clocks may be."""
+        limits = {item["name"]: item["max_age_ms"] for item in contexts(self.options.context)}
+        for item in ages:
+            longest = limits.get(item["name"])
+            if longest is not None and item["age_ms"] - self.clock[1] / 1e6 > longest:
+                self.find("stale_context")
+        self.context_age = ages
 
     async def decide(self, control):
         """Under hold the receiver waits for this; otherwise only a disagreement is worth a message."""
@@ -427,7 +458,13 @@ def options():
 
 async def main():
     chosen = options()
-    client = await nats.connect(chosen.url, error_cb=complain, allow_reconnect=False)
+    gone = asyncio.Event()
+
+    async def closed():
+        gone.set()
+
+    client = await nats.connect(chosen.url, error_cb=complain, closed_cb=closed, allow_reconnect=False)
+    client.gone = gone
     try:
         await (Receiver if chosen.role == "receive" else Sender)(client, chosen).run()
     finally:

@@ -186,3 +186,118 @@ fn decoded(text: &str) -> String {
     }
     String::from_utf8_lossy(&bytes).into_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(variables: &[(&str, &str)]) -> Result<Settings, String> {
+        let lookup = |name: &str| variables.iter().find(|(n, _)| *n == name).map(|(_, value)| (*value).to_owned());
+        read(&lookup).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn nothing_said_means_otlp_for_both_signals() {
+        let settings = settings(&[]).unwrap();
+        assert!(!settings.disabled);
+        for signal in [&settings.traces, &settings.metrics] {
+            assert_eq!((signal.enabled, signal.protocol, &signal.endpoint), (Some(true), None, &None));
+        }
+    }
+
+    #[test]
+    fn the_variable_of_a_signal_wins_over_the_one_for_all() {
+        let settings = settings(&[
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://all:4318"),
+            ("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "http://metrics:1/here"),
+            ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"),
+            ("OTEL_EXPORTER_OTLP_METRICS_PROTOCOL", "http/protobuf"),
+            ("OTEL_EXPORTER_OTLP_TIMEOUT", "1500"),
+            ("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "250"),
+            ("OTEL_EXPORTER_OTLP_HEADERS", "x-key=a%20b, x-team = blue"),
+            ("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "x-key=c"),
+        ])
+        .unwrap();
+        let (traces, metrics) = (settings.traces, settings.metrics);
+        assert_eq!(traces.endpoint, Some(Endpoint::Base("http://all:4318".into())));
+        assert_eq!(metrics.endpoint, Some(Endpoint::Exact("http://metrics:1/here".into())));
+        assert_eq!((traces.protocol, metrics.protocol), (Some(Protocol::Grpc), Some(Protocol::Http)));
+        assert_eq!(traces.timeout, Some(Duration::from_millis(250)));
+        assert_eq!(metrics.timeout, Some(Duration::from_millis(1500)));
+        assert_eq!(traces.headers, [("x-key".to_owned(), "c".to_owned())]);
+        let expected = [("x-key", "a b"), ("x-team", "blue")].map(|(k, v)| (k.to_owned(), v.to_owned()));
+        assert_eq!(metrics.headers, expected);
+    }
+
+    #[test]
+    fn the_rest_is_read() {
+        let settings = settings(&[
+            ("OTEL_SERVICE_NAME", "newsroom"),
+            ("OTEL_RESOURCE_ATTRIBUTES", "team=a%2Cb,host=x=y"),
+            ("OTEL_METRICS_EXPORTER", "none"),
+            ("OTEL_TRACES_SAMPLER", "parentbased_traceidratio"),
+            ("OTEL_TRACES_SAMPLER_ARG", "0.25"),
+            ("OTEL_BSP_MAX_QUEUE_SIZE", "10"),
+            ("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "5"),
+            ("OTEL_BSP_SCHEDULE_DELAY", "7"),
+            ("OTEL_BSP_EXPORT_TIMEOUT", "8"),
+            ("OTEL_METRIC_EXPORT_INTERVAL", "9"),
+            ("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", "Delta"),
+        ])
+        .unwrap();
+        assert_eq!(settings.service_name.as_deref(), Some("newsroom"));
+        let expected = [("team", "a,b"), ("host", "x=y")].map(|(k, v)| (k.to_owned(), v.to_owned()));
+        assert_eq!(settings.resource, expected);
+        assert_eq!((settings.traces.enabled, settings.metrics.enabled), (Some(true), Some(false)));
+        assert_eq!(settings.sampling, Some(Sampling::ratio(0.25).unwrap().parent_based()));
+        assert_eq!((settings.queue_capacity, settings.batch_size), (Some(10), Some(5)));
+        let millis = [settings.schedule_delay, settings.export_timeout, settings.metrics_interval];
+        assert_eq!(millis, [7, 8, 9].map(|n| Some(Duration::from_millis(n))));
+        assert_eq!(settings.temporality, Some(Temporality::Delta));
+    }
+
+    #[test]
+    fn an_empty_value_is_no_value() {
+        let settings = settings(&[("OTEL_SDK_DISABLED", ""), ("OTEL_EXPORTER_OTLP_PROTOCOL", " ")]).unwrap();
+        assert!(!settings.disabled && settings.traces.protocol.is_none());
+    }
+
+    #[test]
+    fn disabled_is_disabled_whatever_else_is_said() {
+        assert!(settings(&[("OTEL_SDK_DISABLED", "TRUE"), ("OTEL_TRACES_EXPORTER", "zipkin")]).unwrap().disabled);
+    }
+
+    #[test]
+    fn a_value_that_cannot_be_is_an_error_that_names_the_variable() {
+        for (name, value, expected) in [
+            ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json", "http/protobuf or grpc"),
+            ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "carrier pigeon", "http/protobuf or grpc"),
+            ("OTEL_TRACES_EXPORTER", "zipkin", "otlp or none"),
+            ("OTEL_METRICS_EXPORTER", "prometheus", "otlp or none"),
+            ("OTEL_BSP_MAX_QUEUE_SIZE", "0", "at least 1"),
+            ("OTEL_EXPORTER_OTLP_TIMEOUT", "10s", "milliseconds"),
+            ("OTEL_TRACES_SAMPLER", "jaeger_remote", "always_on"),
+            ("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", "both", "cumulative"),
+        ] {
+            let error = settings(&[(name, value)]).unwrap_err();
+            assert!(error.contains(name) && error.contains(value) && error.contains(expected), "{error}");
+        }
+        let error = settings(&[("OTEL_TRACES_SAMPLER", "traceidratio"), ("OTEL_TRACES_SAMPLER_ARG", "2")]).unwrap_err();
+        assert!(error.contains("OTEL_TRACES_SAMPLER_ARG"), "{error}");
+    }
+
+    #[test]
+    fn a_secret_in_a_malformed_list_is_not_shown() {
+        let error = settings(&[("OTEL_EXPORTER_OTLP_HEADERS", "authorization hunter2")]).unwrap_err();
+        assert!(error.contains("OTEL_EXPORTER_OTLP_HEADERS") && !error.contains("hunter2"), "{error}");
+    }
+
+    #[test]
+    fn percent_escapes_are_decoded_and_what_is_none_is_kept() {
+        for (text, expected) in
+            [("a%20b", "a b"), ("100%", "100%"), ("%zz", "%zz"), ("%C3%BC", "\u{fc}"), ("%%41", "%A")]
+        {
+            assert_eq!(decoded(text), expected);
+        }
+    }
+}

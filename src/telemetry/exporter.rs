@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::TelemetryError;
 use super::metrics::Metrics;
-use super::otlp::{Retry, Signal, SignalKind, Transport};
+use super::otlp::{Failure, Retry, Signal, SignalKind, Transport};
 use super::queue::{Queue, Settled};
 use super::record::Record;
 use super::settings::Limits;
@@ -141,6 +141,11 @@ impl Exporter {
     async fn export_all(&mut self, records: &mut Vec<Record>) {
         let mut left = records.drain(..);
         loop {
+            if self.queue.is_out_of_time() {
+                let lost = left.len() as u64;
+                self.queue.settle(Settled { dropped: Some((DropReason::Shutdown, lost)), ..Settled::default() });
+                return;
+            }
             let mut sampled_out = 0;
             let mut spans = Vec::with_capacity(left.len().min(self.limits.batch));
             for record in left.by_ref().take(self.limits.batch) {
@@ -169,6 +174,8 @@ impl Exporter {
 async fn send(queue: &Queue, sink: &SpanSink, limits: Limits, spans: Vec<SpanData>, failing: &mut bool) -> Settled {
     let count = spans.len() as u64;
     let give_up = Instant::now() + limits.export_timeout;
+    // Time that runs out between two refusals is the refusals' fault.
+    let mut last = None;
     let attempts = async {
         let mut batch = sink.prepare(spans);
         let mut delay = FIRST_DELAY;
@@ -177,15 +184,17 @@ async fn send(queue: &Queue, sink: &SpanSink, limits: Limits, spans: Vec<SpanDat
                 Ok(rejected) => return Ok(rejected.min(count)),
                 Err(failure) => failure,
             };
-            let wait = match failure.retry {
-                Retry::Never => return Err(failure),
+            let retry = failure.retry;
+            last = Some(failure);
+            let wait = match retry {
+                Retry::Never => return Err(()),
                 // Spread, so that many processes do not come back to a collector at the same moment.
                 Retry::Later => delay.mul_f64(0.5 + fastrand::f64() / 2.0),
                 Retry::After(wait) => wait.max(delay),
             };
             // A batch that cannot be sent must not cost those that wait behind it.
             if queue.is_full() || Instant::now() + wait >= give_up {
-                return Err(failure);
+                return Err(());
             }
             tokio::time::sleep(wait).await;
             delay = (delay * 2).min(LONGEST_DELAY);
@@ -193,21 +202,19 @@ async fn send(queue: &Queue, sink: &SpanSink, limits: Limits, spans: Vec<SpanDat
     };
     let result = tokio::select! {
         biased;
-        result = tokio::time::timeout_at(give_up, attempts) => result,
         () = queue.out_of_time() => {
             return Settled { dropped: Some((DropReason::Shutdown, count)), ..Settled::default() };
         }
+        result = tokio::time::timeout_at(give_up, attempts) => result,
     };
-    let (reason, message) = match result {
-        Ok(Ok(rejected)) => {
-            *failing = false;
-            let dropped = (rejected > 0).then_some((DropReason::ExportFailed, rejected));
-            return Settled { exported: count - rejected, dropped, ..Settled::default() };
-        }
-        Ok(Err(failure)) if failure.timed_out => (DropReason::Timeout, failure.message),
-        Ok(Err(failure)) => (DropReason::ExportFailed, failure.message),
-        Err(_) => (DropReason::Timeout, format!("no answer within {:?}", limits.export_timeout)),
-    };
+    if let Ok(Ok(rejected)) = result {
+        *failing = false;
+        let dropped = (rejected > 0).then_some((DropReason::ExportFailed, rejected));
+        return Settled { exported: count - rejected, dropped, ..Settled::default() };
+    }
+    let failure = last.unwrap_or_else(|| Failure::timed_out(limits.export_timeout));
+    let reason = if failure.timed_out { DropReason::Timeout } else { DropReason::ExportFailed };
+    let message = failure.message;
     // Once an outage: a log line a batch would only add to the trouble.
     if !std::mem::replace(failing, true) {
         tracing::warn!(%reason, message, spans = count, "spans are being dropped");

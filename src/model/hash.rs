@@ -65,16 +65,27 @@ impl ShortHash {
     }
 }
 
-fn push_hex<const N: usize>(bytes: &[u8; N], out: &mut String) {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+pub(super) fn push_hex<const N: usize>(bytes: &[u8; N], out: &mut String) {
     // Filled first and appended once: a push for each digit checks the capacity for each digit.
     let mut digits = [0; 64];
     for (byte, pair) in bytes.iter().zip(digits.chunks_exact_mut(2)) {
-        pair[0] = DIGITS[usize::from(byte >> 4)];
-        pair[1] = DIGITS[usize::from(byte & 15)];
+        pair.copy_from_slice(&PAIRS[usize::from(*byte)]);
     }
     out.push_str(std::str::from_utf8(&digits[..2 * N]).unwrap_or_default());
 }
+
+const DIGITS: &[u8; 16] = b"0123456789abcdef";
+
+/// The two digits of each byte.
+static PAIRS: [[u8; 2]; 256] = {
+    let mut table = [[0; 2]; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        table[byte] = [DIGITS[byte >> 4], DIGITS[byte & 15]];
+        byte += 1;
+    }
+    table
+};
 
 fn parse_hex<const N: usize>(text: &str) -> Result<[u8; N], ParseHashError> {
     let error = ParseHashError { expected: N * 2 };
@@ -99,7 +110,7 @@ static NIBBLE: [u8; 256] = {
     let mut table = [NO_DIGIT; 256];
     let mut value = 0;
     while value < 16 {
-        table[b"0123456789abcdef"[value] as usize] = value as u8;
+        table[DIGITS[value] as usize] = value as u8;
         value += 1;
     }
     table

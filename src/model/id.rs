@@ -2,6 +2,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::Timestamp;
+use super::hash::push_hex;
 
 /// The id of a handoff: a UUIDv7 (RFC 9562), the same on every retry and redelivery.
 ///
@@ -69,9 +70,7 @@ impl InstanceId {
     /// Appends the 8 hex digits.
     #[inline]
     pub fn write(&self, out: &mut String) {
-        for shift in (0..8).rev() {
-            out.push(char::from(b"0123456789abcdef"[(self.0 >> (shift * 4) & 15) as usize]));
-        }
+        push_hex(&self.0.to_be_bytes(), out);
     }
 }
 

@@ -1,15 +1,13 @@
-use std::borrow::Cow;
 use std::str::FromStr;
 use std::sync::Arc;
-use std::time::Duration;
 
-use super::encode::LATEST;
 use super::envelope::Decoded;
 use super::key::{Key, MAC, is_key};
-use super::limits::{MAX_HEADER_BYTES, MAX_LIST_ITEMS, MAX_UNKNOWN_KEYS};
+use super::limits::{MAX_HEADER_BYTES, MAX_UNKNOWN_KEYS};
 use super::problem::Problems;
-use super::{Envelope, MacCheck, MacKey, OffsetBounds, escape, subject};
-use crate::model::{Context, Quality, ShortHash, Timestamp};
+use super::value::{Reason, contexts, counted, cut, handoff, inputs, name, offset, short, time, whole};
+use super::{Envelope, MacCheck, MacKey, escape, subject};
+use crate::model::{Quality, ShortHash, Timestamp};
 
 impl Envelope {
     /// Reads a header's value. Every malformed part becomes a problem and is left out; everything else is read.
@@ -36,8 +34,6 @@ struct Reader<'k> {
     scored_by: Option<Arc<str>>,
 }
 
-type Reason = &'static str;
-
 impl Reader<'_> {
     fn read(&mut self, whole: &str) {
         let value = self.within_limit(whole);
@@ -52,9 +48,13 @@ impl Reader<'_> {
             let is_last = after.is_empty() && value.len() == whole.len();
             rest = after;
             let part = part.trim_ascii();
+            if let Some((key, value)) = Key::leading(part) {
+                self.take(key, value);
+                continue;
+            }
             match cut(part, b'=') {
                 Some((MAC, mac)) => self.check_mac(&value.as_bytes()[..from - 1], mac, is_last),
-                Some((key, value)) => self.take(key, value),
+                Some((key, value)) => self.take_unknown(key, value),
                 None if part.is_empty() => {}
                 None => self.problems.add(part, "has no `=`", ""),
             }
@@ -88,15 +88,15 @@ impl Reader<'_> {
     }
 
     #[inline]
-    fn take(&mut self, key: &str, value: &str) {
-        let Some(known) = Key::of(key) else { return self.take_unknown(key, value) };
-        let bit = 1 << known as u32;
-        if self.met & bit != 0 {
-            return self.problems.add(key, "is given twice; the first is used", value);
-        }
+    fn take(&mut self, key: Key, value: &str) {
+        let bit = 1 << key as u32;
+        let outcome = match self.met & bit {
+            0 => self.take_known(key, value),
+            _ => Err("is given twice; the first is used"),
+        };
         self.met |= bit;
-        if let Err(reason) = self.take_known(known, value) {
-            self.problems.add(key, reason, value);
+        if let Err(reason) = outcome {
+            self.problems.add(key.as_str(), reason, value);
         }
     }
 
@@ -175,139 +175,16 @@ impl Reader<'_> {
     }
 }
 
-/// What stands before and after the first `at`, an ASCII character.
-#[inline]
-fn cut(text: &str, at: u8) -> Option<(&str, &str)> {
-    let i = memchr::memchr(at, text.as_bytes())?;
-    Some((&text[..i], &text[i + 1..]))
-}
-
-/// Digits only: no sign, no blank.
-fn whole(value: &str) -> Result<u64, Reason> {
-    const LONGEST: usize = 20;
-    if !(1..=LONGEST).contains(&value.len()) {
-        return Err("is not a whole number of 1 to 20 digits");
-    }
-    let mut number = 0_u64;
-    for digit in value.bytes().map(|b| b.wrapping_sub(b'0')) {
-        if digit > 9 {
-            return Err("is not a whole number of 1 to 20 digits");
-        }
-        let next = number.checked_mul(10).and_then(|n| n.checked_add(digit.into()));
-        number = next.ok_or("is over the limit of 2^64 - 1")?;
-    }
-    Ok(number)
-}
-
-fn counted(value: &str) -> Result<u32, Reason> {
-    u32::try_from(whole(value)?).map_err(|_| "is over the limit of 2^32 - 1")
-}
-
-fn time(value: &str) -> Result<Timestamp, Reason> {
-    match whole(value) {
-        Ok(nanos) if nanos <= LATEST => Ok(Timestamp::from_unix_nanos(nanos)),
-        _ => Err("is not a time in unix nanoseconds of at most 19 digits"),
-    }
-}
-
-fn signed(value: &str) -> Result<i64, Reason> {
-    let digits = value.strip_prefix('-').unwrap_or(value);
-    if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
-        return Err("is not two whole numbers of nanoseconds, `low/high`");
-    }
-    value.parse().map_err(|_| "is beyond 2^63 nanoseconds")
-}
-
-fn offset(value: &str) -> Result<OffsetBounds, Reason> {
-    let (low, high) = cut(value, b'/').ok_or("is not two whole numbers of nanoseconds, `low/high`")?;
-    let (low, high) = (signed(low)?, signed(high)?);
-    if low > high { Err("has a low end over its high end") } else { Ok(OffsetBounds { low, high }) }
-}
-
-fn handoff<T: FromStr>(value: &str) -> Result<T, Reason> {
-    value.parse().map_err(|_| "is not a handoff id (a lower-case UUIDv7)")
-}
-
-fn short(value: &str) -> Result<ShortHash, Reason> {
-    value.parse().map_err(|_| "is not 32 lower-case hex digits")
-}
-
-fn name<T: for<'a> TryFrom<&'a str>>(value: &str) -> Result<T, Reason> {
-    let text = escape::decode(value)?;
-    T::try_from(&text).map_err(|_| "is not an agent name (1 to 128 bytes, no blank, none of `.`, `*`, `>`)")
-}
-
-fn contexts(value: &str, into: &mut Vec<Context>, problems: &mut Problems) {
-    for (i, item) in value.split(',').enumerate() {
-        if i == MAX_LIST_ITEMS {
-            return problems.add("ctx", "has more items than the limit of 64; the first are used", "");
-        }
-        if item.trim_ascii().is_empty() {
-            continue;
-        }
-        if let Some(context) = context(item.trim_ascii(), problems) {
-            into.push(context);
-        }
-    }
-}
-
-/// `name@version/observed-at-ns/max-age-ms/hash32`; parts may be empty or left out, and later versions may add some.
-fn context(item: &str, problems: &mut Problems) -> Option<Context> {
-    let (label, rest) = cut(item, b'/').unwrap_or((item, ""));
-    let (observed_at, rest) = cut(rest, b'/').unwrap_or((rest, ""));
-    let (max_age, rest) = cut(rest, b'/').unwrap_or((rest, ""));
-    let (hash, _) = cut(rest, b'/').unwrap_or((rest, ""));
-    let (name, version) = cut(label, b'@').unwrap_or((label, ""));
-    let name = match escape::decode(name) {
-        Ok(name) if !name.is_empty() => name,
-        Ok(_) => {
-            problems.add("ctx", "has an item without a name", item);
-            return None;
-        }
-        Err(reason) => {
-            problems.add("ctx", reason, item);
-            return None;
-        }
-    };
-    let mut context = Context::named(name);
-    context.version = used(version, |text| escape::decode(text).map(Cow::into_owned), item, problems);
-    context.observed_at = used(observed_at, whole, item, problems).map(Timestamp::from_unix_nanos);
-    context.max_age = used(max_age, whole, item, problems).map(Duration::from_millis);
-    context.hash = used(hash, short, item, problems);
-    Some(context)
-}
-
-/// A part of a context item; what is malformed is a problem, and the item's other parts are read.
-fn used<'t, T>(
-    text: &'t str,
-    parse: impl FnOnce(&'t str) -> Result<T, Reason>,
-    item: &str,
-    problems: &mut Problems,
-) -> Option<T> {
-    if text.is_empty() { None } else { parse(text).map_err(|reason| problems.add("ctx", reason, item)).ok() }
-}
-
-fn inputs(value: &str, into: &mut Vec<ShortHash>, problems: &mut Problems) {
-    for (i, item) in value.split(',').enumerate() {
-        if i == MAX_LIST_ITEMS {
-            return problems.add("in", "has more items than the limit of 64; the first are used", "");
-        }
-        match short(item.trim_ascii()) {
-            Ok(hash) => into.push(hash),
-            Err(_) if item.trim_ascii().is_empty() => {}
-            Err(reason) => problems.add("in", reason, item),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::limits::MAX_PROBLEMS;
+    use std::time::Duration;
+
+    use super::super::limits::{MAX_LIST_ITEMS, MAX_PROBLEMS};
     use super::super::{EncodeError, samples};
     use super::*;
-    use crate::model::HandoffKind;
+    use crate::model::{Context, HandoffKind};
 
     const ID: &str = "019ca8d7-3636-78c7-9041-aadd07892eb8";
 
@@ -491,7 +368,7 @@ mod tests {
             let alone = Envelope::decode(&format!("1;{junk}"), None);
             prop_assume!(alone.envelope == Envelope::default() && alone.mac == MacCheck::Absent);
             // Neither is a key without a field, for a later part of the same key would be its repetition.
-            prop_assume!(!junk.contains('=') || Key::of(cut(&junk, b'=').unwrap().0).is_none());
+            prop_assume!(Key::leading(&junk).is_none());
             let mut parts: Vec<&str> = value.split(';').collect();
             parts.insert(1 + place.index(parts.len()), &junk);
             prop_assert_eq!(Envelope::decode(&parts.join(";"), None).envelope, envelope);

@@ -5,7 +5,7 @@ use super::escape::{self, Place};
 use super::key::{Key, MAC, is_key};
 use super::limits::{MAX_HEADER_BYTES, MAX_LIST_ITEMS, MAX_UNKNOWN_KEYS};
 use super::{EncodeError, Envelope, MacKey, OffsetBounds, subject};
-use crate::model::{Context, Quality, ShortHash, Timestamp};
+use crate::model::{Context, HandoffKind, Quality, Rung, ShortHash, Timestamp};
 
 /// The latest time that 19 digits hold.
 pub(super) const LATEST: u64 = 9_999_999_999_999_999_999;
@@ -47,7 +47,7 @@ impl Envelope {
         if let Some(offset) = self.offset {
             out.offset(offset)?;
         }
-        out.text(";kind=", self.kind.map(|kind| kind.as_str()));
+        out.word(";kind=", self.kind.map(HandoffKind::as_str));
         if let Some(intent) = &self.intent {
             intent.write_hex(out.key(";intent="));
         }
@@ -62,7 +62,7 @@ impl Envelope {
             subject::check_reply(receipts).map_err(|reason| EncodeError::Value { part: "rcpt", reason })?;
             out.text(";rcpt=", Some(receipts));
         }
-        out.text(";rung=", self.rung.map(|rung| rung.as_str()));
+        out.word(";rung=", self.rung.map(Rung::as_str));
         if let Some(quality) = &self.quality {
             out.quality(quality);
         }
@@ -102,6 +102,13 @@ impl Writer {
         if let Some(number) = number {
             self.0.push_str(key);
             self.digits(number);
+        }
+    }
+
+    /// One of our own words, which need no escapes.
+    fn word(&mut self, key: &'static str, word: Option<&'static str>) {
+        if let Some(word) = word {
+            self.key(key).push_str(word);
         }
     }
 

@@ -29,7 +29,11 @@ pub(super) fn push(text: &str, place: Place, out: &mut String) {
 /// A reason if an escape is cut or is not hex, or the bytes are not UTF-8.
 #[inline]
 pub(super) fn decode(value: &str) -> Result<Cow<'_, str>, &'static str> {
-    if value.bytes().any(|b| b == b'%') { decode_escaped(value).map(Cow::Owned) } else { Ok(Cow::Borrowed(value)) }
+    if memchr::memchr(b'%', value.as_bytes()).is_some() {
+        decode_escaped(value).map(Cow::Owned)
+    } else {
+        Ok(Cow::Borrowed(value))
+    }
 }
 
 const SAFE_VALUE: u8 = 1;

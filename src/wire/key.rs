@@ -12,15 +12,15 @@ pub(super) fn is_key(text: &str) -> bool {
 /// The most bytes that fit a word beside their number.
 const LONGEST: usize = 7;
 
-/// A short text as a number, since comparing one number with 23 is quicker than comparing texts.
+/// A short text as a number, its length on top, since comparing one number with 23 is quicker than comparing texts.
 const fn word(text: &[u8]) -> u64 {
-    let mut word = text.len() as u64;
+    let mut word = 0;
     let mut i = 0;
     while i < text.len() {
         word = word << 8 | text[i] as u64;
         i += 1;
     }
-    word
+    (text.len() as u64) << 56 | word
 }
 
 macro_rules! keys {
@@ -35,21 +35,44 @@ macro_rules! keys {
             #[cfg(test)]
             pub(super) const ALL: &[(Self, &str)] = &[$((Self::$key, $text),)*];
 
+            /// Its spelling.
+            pub(super) const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$key => $text,)*
+                }
+            }
+
             /// The key of that spelling.
+            pub(super) fn of(text: &str) -> Option<Self> {
+                if text.len() > LONGEST { None } else { Self::of_word(word(text.as_bytes())) }
+            }
+
             #[inline]
             #[allow(non_upper_case_globals)]
-            pub(super) fn of(text: &str) -> Option<Self> {
+            fn of_word(text: u64) -> Option<Self> {
                 $(const $key: u64 = word($text.as_bytes());)*
-                if text.len() > LONGEST {
-                    return None;
-                }
-                match word(text.as_bytes()) {
+                match text {
                     $($key => Some(Self::$key),)*
                     _ => None,
                 }
             }
         }
     };
+}
+
+impl Key {
+    /// The key that a part begins with, and the value after its `=`.
+    #[inline]
+    pub(super) fn leading(part: &str) -> Option<(Self, &str)> {
+        let mut word = 0;
+        for (i, &b) in part.as_bytes().iter().take(LONGEST + 1).enumerate() {
+            if b == b'=' {
+                return Self::of_word((i as u64) << 56 | word).map(|key| (key, &part[i + 1..]));
+            }
+            word = word << 8 | u64::from(b);
+        }
+        None
+    }
 }
 
 keys! {
@@ -86,9 +109,12 @@ mod tests {
     fn every_key_is_found_by_its_spelling_alone() {
         for (key, text) in Key::ALL {
             assert_eq!(Key::of(text), Some(*key));
+            assert_eq!(Key::leading(&format!("{text}=a=b")), Some((*key, "a=b")));
+            assert_eq!(Key::leading(text), None);
             assert!(is_key(text) && text.len() <= LONGEST, "{text}");
             for near in [format!("\0{text}"), format!("{text}\0"), format!(" {text}"), text.to_uppercase()] {
                 assert_eq!(Key::of(&near), None, "{near:?}");
+                assert_eq!(Key::leading(&format!("{near}=")), None, "{near:?}");
             }
         }
         assert_eq!(Key::of(""), None);

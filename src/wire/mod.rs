@@ -25,6 +25,7 @@ mod receipt;
 mod samples;
 pub mod subject;
 pub mod trace;
+mod value;
 
 pub use decision::{Choice, Decision, DecodedDecision};
 pub use envelope::{Decoded, Envelope};

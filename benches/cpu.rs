@@ -1,6 +1,7 @@
 //! CPU and memory per handoff of the channel, on a real NATS server.
 //!
-//! `cargo bench --bench cpu -- --server 127.0.0.1:4222 [--rounds N] [--msgs N] [--size BYTES]... [--json FILE]`
+//! `cargo bench --bench cpu -- --server 127.0.0.1:4222 [--rounds N] [--msgs N] [--size BYTES]...
+//! [--json FILE] [--only send|receive]`
 //! `... -- --round-trip` and `... -- --million` measure the full delegation and the memory instead.
 //!
 //! Send side: `hand_off` of a transfer without receipts to a subject on which a plain socket drains. Receive side: a
@@ -81,7 +82,10 @@ async fn cpu(options: &Options) {
         let msgs = if size > 4096 { options.msgs / 4 } else { options.msgs };
         let (mut sends, mut receives) = (Vec::new(), Vec::new());
         for round in 0..=options.rounds {
-            let (send, receive) = (send(&options.server, size, msgs).await, receive(&options.server, size, msgs).await);
+            // Only one of them, for a profiler.
+            let side = options.only.as_deref();
+            let send = if side == Some("receive") { 0.0 } else { send(&options.server, size, msgs).await };
+            let receive = if side == Some("send") { 0.0 } else { receive(&options.server, size, msgs).await };
             if round > 0 {
                 sends.push(send);
                 receives.push(receive);
@@ -371,6 +375,7 @@ struct Options {
     json: Option<String>,
     round_trip: bool,
     million: bool,
+    only: Option<String>,
 }
 
 impl Options {
@@ -383,6 +388,7 @@ impl Options {
             json: None,
             round_trip: false,
             million: false,
+            only: None,
         };
         let mut arguments = std::env::args().skip(1);
         while let Some(argument) = arguments.next() {
@@ -394,6 +400,7 @@ impl Options {
                 "--size" => options.sizes.push(value().parse().unwrap()),
                 "--json" => options.json = Some(value()),
                 "--round-trip" => options.round_trip = true,
+                "--only" => options.only = Some(value()),
                 "--million" => options.million = true,
                 "--bench" => {} // what cargo passes
                 other => panic!("unknown argument {other}; see the top of benches/cpu.rs"),

@@ -84,7 +84,8 @@ impl Scene {
         build: impl FnOnce(wilco::channel::ChannelBuilder) -> wilco::channel::ChannelBuilder,
     ) -> Self {
         let receiver_url = server.url();
-        let env: Vec<_> = [("NATS_URL", receiver_url.as_str()), ("MANNER", manner)].iter().chain(env).copied().collect();
+        let env: Vec<_> =
+            [("NATS_URL", receiver_url.as_str()), ("MANNER", manner)].iter().chain(env).copied().collect();
         let mut receiver = Peer::spawn("receiver_main", &env);
         let spans = Spans::collect();
         let builder = build(Channel::builder("newsroom").telemetry(spans.telemetry.clone()));
@@ -199,12 +200,12 @@ async fn twin_with(scene: Scene, handoff: Handoff) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn undelivered_when_nobody_listens() {
     for version in each_server_version() {
-        for (handoff, rungs) in [
-            (task(), ["sent declared"]),
-            (task().transfer(), ["sent declared"]),
-            (task().transfer().without_receipts(), ["sent declared"]),
-            (task().without_receipts(), ["sent declared"]),
-            (task().hold_for_agreement(), ["sent declared"]),
+        for handoff in [
+            task(),
+            task().transfer(),
+            task().transfer().without_receipts(),
+            task().without_receipts(),
+            task().hold_for_agreement(),
         ] {
             let scene = Scene::set(&version, "absent", &[]).await;
             let started = Instant::now();
@@ -217,7 +218,7 @@ async fn undelivered_when_nobody_listens() {
             let [handoff] = account.sent.as_slice() else { panic!("one span, not {:#?}", account.sent) };
             handoff.assert_found("undelivered");
             handoff.assert_under_root_of(WORKFLOW);
-            assert_eq!(handoff.rungs(), rungs);
+            assert_eq!(handoff.rungs(), ["sent wire"], "the server saw it, and nobody else");
             assert!(account.processed.is_empty());
         }
         twin(Scene::set(&version, "right", &[]).await).await;
@@ -307,12 +308,18 @@ async fn failed_with_its_reason() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn failed_without_receipts_is_told_by_the_reply() {
     for version in newest() {
-        for (manner, kind) in [("fail", "failed"), ("refuse", "refused"), ("drop_task", "abandoned")] {
+        // What the sender is told in so few words of a dropped task is that it failed.
+        for (manner, told, known) in
+            [("fail", "failed", "failed"), ("refuse", "refused", "refused"), ("drop_task", "failed", "abandoned")]
+        {
             let scene = Scene::set(&version, manner, &[]).await;
             let receipt = scene.hand_off(task().without_receipts()).await;
             assert!(receipt.result::<Value>().await.is_err());
             drop(receipt);
-            scene.end().await.assert_both_found(kind);
+            let account = scene.end().await;
+            let (handoff, process) = account.pair();
+            handoff.assert_found(told);
+            process.assert_found(known);
         }
     }
 }
@@ -346,7 +353,8 @@ async fn truncated_when_half_of_it_is_missing() {
         let account = scene.end().await;
         account.assert_both_found("truncated");
         let (handoff, process) = account.pair();
-        let (whole, rest) = (&handoff.attributes["wilco.content.size"], &process.attributes["wilco.content.size.received"]);
+        let (whole, rest) =
+            (&handoff.attributes["wilco.content.size"], &process.attributes["wilco.content.size.received"]);
         assert!(rest.as_i64() < whole.as_i64());
         twin(Scene::relayed(&version, "right").await).await;
     }
@@ -358,7 +366,8 @@ async fn misrouted_by_a_bridge_to_another_agent() {
         // The bridge leads from the writer's subject to the researcher, and in the twin to where it should.
         for (agent, found) in [("writer", true), ("researcher", false)] {
             let scene =
-                Scene::with_channel(&version, "right", &[], |builder| builder.agent_at(agent, "newsroom.bridged")).await;
+                Scene::with_channel(&version, "right", &[], |builder| builder.agent_at(agent, "newsroom.bridged"))
+                    .await;
             let bridge = async_nats::connect(scene.server.url()).await.unwrap();
             let mut tasks = bridge.subscribe("newsroom.bridged").await.unwrap();
             bridge.flush().await.unwrap();
@@ -483,10 +492,9 @@ async fn misunderstood_names_the_slot_and_both_values() {
         drop(receipt);
         let account = scene.end().await;
         account.assert_sender_found("misunderstood");
-        let (handoff, process) = account.pair();
+        let (handoff, _) = account.pair();
         assert_eq!(handoff.get("wilco.intent.diff"), Some(&json!(["object: solid-state batteries -> lead batteries"])));
         assert!(handoff.rungs().contains(&"misunderstood declared".to_owned()));
-        assert_eq!(process.text("wilco.verdict"), Some("mismatched"), "the sender's decision told it");
         twin(Scene::set(&version, "right", &[]).await).await;
     }
 }
@@ -509,7 +517,8 @@ async fn stale_context_is_the_senders_finding_until_the_receiver_knows_the_offse
         second.result::<Value>().await.unwrap().used();
         drop(second);
         let account = scene.end().await;
-        let ([first, second], [first_done, second_done]) = (account.sent.as_slice(), account.processed.as_slice()) else {
+        let ([first, second], [first_done, second_done]) = (account.sent.as_slice(), account.processed.as_slice())
+        else {
             panic!("two spans a side, not {:#?} and {:#?}", account.sent, account.processed)
         };
         first.assert_found("stale_context");
@@ -582,7 +591,9 @@ async fn incomplete_join_when_it_goes_on_with_fewer() {
             assert_eq!(joined.is_complete(), !found);
             assert_eq!(joined.owed(), 2);
             if found {
-                assert!(matches!(joined.missing.as_slice(), [(who, NoResult::Undelivered { .. })] if who == "archivist"));
+                assert!(
+                    matches!(joined.missing.as_slice(), [(who, NoResult::Undelivered { .. })] if who == "archivist")
+                );
             }
             let next = task().joins(&joined);
             joined.results.into_iter().for_each(|result| drop(result.used()));

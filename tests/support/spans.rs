@@ -126,7 +126,8 @@ impl Span {
         assert_eq!(self.text("wilco.verdict"), Some("mismatched"), "{self:#?}");
         assert!(self.is_error, "status of {self:#?}");
         let told = self.events.iter().any(|event| {
-            event.name == "gen_ai.evaluation.result" && event.attributes.get("gen_ai.evaluation.name") == Some(&kind.into())
+            event.name == "gen_ai.evaluation.result"
+                && event.attributes.get("gen_ai.evaluation.name") == Some(&kind.into())
         });
         assert!(told, "an event tells of {kind} on {self:#?}");
     }

@@ -105,8 +105,9 @@ impl Channel {
         self.owner.hub.confirm().await.map_err(JoinError::Unconfirmed)
     }
 
-    /// Closes the channel: no more tasks are taken; open handoffs get up to `grace` to be settled, and what is still
-    /// open then is recorded as `pending`; telemetry is flushed within the same bound. Never takes much longer than
+    /// Closes the channel: open handoffs get up to `grace` to be settled, and tasks in hand to be ended. What is still
+    /// open then is recorded as `pending`; what is still in hand as `abandoned`, and its sender is told. Telemetry is
+    /// flushed within the same bound. Never takes much longer than
     /// twice `grace`.
     ///
     /// # Cancel safety
@@ -114,15 +115,14 @@ impl Channel {
     pub async fn close(self, grace: Duration) {
         let hub = &self.owner.hub;
         let deadline = tokio::time::Instant::now() + grace;
-        while hub.followed_open() > 0 && tokio::time::Instant::now() < deadline {
+        while (hub.followed_open() > 0 || hub.working() > 0) && tokio::time::Instant::now() < deadline {
             tokio::time::sleep(Duration::from_millis(5).min(grace)).await;
         }
         hub.closed.store(true, Ordering::Release);
         hub.closing.notify_waiters();
-        hub.drain_courier(deadline).await;
         hub.export_all();
-        // `flush` of the client empties its buffer to the socket, so that last words leave.
-        let _ = tokio::time::timeout_at(deadline.max(soon()), hub.client.flush()).await;
+        // After that, since it has last words for the senders of what is still being worked on.
+        hub.drain_courier(deadline.max(soon())).await;
         let _ = hub.telemetry.flush(grace.max(Duration::from_millis(100))).await;
     }
 }

@@ -282,7 +282,7 @@ impl Delivery {
     }
 
     async fn wait_for_go(&self, since: Timestamp) -> Result<(), ReplyError> {
-        let limit = self.envelope.by.map_or(HOLD_UNSAMPLED, |by| by.since(since));
+        let limit = self.patience(since).unwrap_or(HOLD_UNSAMPLED);
         match tokio::time::timeout(limit, self.decision()).await {
             Ok((Choice::Go, _)) => Ok(()),
             Ok((Choice::Withdraw, mismatches)) => {
@@ -294,6 +294,13 @@ impl Delivery {
                 Err(ReplyError::NoDecision { waited: limit })
             }
         }
+    }
+
+    /// How long the sender still waits. Its two stamps are of its own clock and this side's of ours, so each pair is
+    /// only compared with itself; the time on the wire is not known and counts for nothing.
+    fn patience(&self, now: Timestamp) -> Option<Duration> {
+        let (at, by) = (self.envelope.at?, self.envelope.by?);
+        Some(by.since(at).saturating_sub(now.since(self.received_at)))
     }
 
     async fn decision(&self) -> (Choice, Vec<Mismatch>) {
@@ -468,12 +475,18 @@ impl Delivery {
 
     /// An offer or a task was dropped with nothing said.
     pub(crate) fn abandon(&self, what: &str) {
+        if self.is_ended() {
+            return; // the channel was closed over it, and its sender told
+        }
         if self.is_withdrawn().is_some() {
             // Stopping is what the sender asked for.
             return self.finish(self.hub.clock.now());
         }
+        self.abandon_because(format!("the {what} was dropped without a word"));
+    }
+
+    fn abandon_because(&self, text: String) {
         let now = self.hub.clock.now();
-        let text = format!("the {what} was dropped without a word");
         self.find(Mismatch::new(MismatchKind::Abandoned, text.clone()));
         if self.receipts.is_some() {
             self.say_later(self.failed(&text, now));
@@ -547,17 +560,14 @@ impl Delivery {
         self.hub.end_delivery(self.token);
     }
 
-    /// The channel is going.
+    pub(crate) fn is_ended(&self) -> bool {
+        lock(&self.state).ended.is_some()
+    }
+
+    /// The channel is going. Whoever waits for the work learns it, if there is still time.
     pub(crate) fn on_closed(&self) {
-        let now = self.hub.clock.now();
-        let open = {
-            let mut state = lock(&self.state);
-            let open = state.ended.is_none();
-            state.ended.get_or_insert(now);
-            open
-        };
-        if open {
-            self.find(Mismatch::new(MismatchKind::Abandoned, "the channel was closed before the work ended"));
+        if !self.is_ended() {
+            self.abandon_because("the channel was closed before the work ended".to_owned());
         }
         self.export();
     }
@@ -566,7 +576,8 @@ impl Delivery {
         if self.exported.swap(true, Ordering::AcqRel) {
             return;
         }
-        if self.hub.hooks.is_none() {
+        // A decision that comes later is of interest to hooks alone.
+        if self.hub.hooks.is_none() || lock(&self.state).decision.is_some() {
             self.hub.end_delivery(self.token);
         }
         self.hub.telemetry.record(Record::Process(Box::new(self.record())));

@@ -10,7 +10,7 @@ use super::carrier;
 use super::entry::{Arrived, Entry, Heard, Reply};
 use super::hub::{Hub, InboxPart, Outgoing};
 use super::timers::Timer;
-use crate::model::{ContentHash, Rung};
+use crate::model::{ContentHash, Refusal, Rung};
 use crate::telemetry::record::Content;
 use crate::verify::offset::ClockOffset;
 use crate::wire::{Decision, Envelope, Plain, Receipt, names};
@@ -128,7 +128,11 @@ fn read_reply(hub: &Hub, message: Message) -> Reply {
     let service_error = headers.get_str(names::NATS_SERVICE_ERROR).map(str::to_owned);
     let packed = headers.get_str(names::WILCO).map(|value| Envelope::decode(value, hub.key.as_ref()).envelope);
     match packed {
-        Some(envelope) if matches!(envelope.rung, Some(Rung::Failed | Rung::Refused)) => {
+        Some(envelope) if envelope.rung == Some(Rung::Refused) => {
+            let text = service_error.as_deref().unwrap_or("no reason given");
+            Reply::Refused(Refusal::from(text.strip_prefix("refused: ").unwrap_or(text)))
+        }
+        Some(envelope) if envelope.rung == Some(Rung::Failed) => {
             Reply::Failed { error: service_error.unwrap_or_else(|| "no reason given".to_owned()) }
         }
         Some(envelope) => Reply::Result {

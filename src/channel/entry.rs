@@ -109,6 +109,8 @@ pub(crate) enum Reply {
     Stored,
     /// The receiver gave up.
     Failed { error: String },
+    /// The receiver would not take it.
+    Refused(Refusal),
     /// A result. `claimed` is the hash its header names; `plain` says that no Wilco header came with it.
     Result { arrived: Arrived, claimed: Option<ContentHash>, plain: bool, read_back: Option<Intent> },
 }
@@ -209,9 +211,7 @@ impl Entry {
     /// The server has taken the message, and had somebody to give it to.
     pub(crate) fn on_passed(&self, now: Timestamp) -> Effects {
         self.change(|sent, state| {
-            if let Some(first) = state.climbs.first_mut() {
-                first.evidence = Evidence::Wire;
-            }
+            state.passed();
             if !sent.handoff.receipts && sent.handoff.kind == HandoffKind::Transfer {
                 state.answer(Understanding::Unknown("no receipt was asked for"));
                 state.settle(now);
@@ -241,6 +241,7 @@ impl Entry {
                     if state.heard || state.result.is_some() {
                         return None;
                     }
+                    state.passed();
                     state.find(Mismatch::new(
                         MismatchKind::Undelivered,
                         format!("the server said \"no responders\" for {}", sent.facts.subject),
@@ -253,6 +254,7 @@ impl Entry {
                     state.find(Mismatch::new(MismatchKind::Failed, error.clone()));
                     state.end(NoResult::Failed { error }, now);
                 }
+                Reply::Refused(refusal) => state.refuse(refusal, Some(sent.to.clone()), now, now),
                 Reply::Result { arrived, claimed, plain, read_back } => {
                     return state.result(sent, arrived, claimed, plain, read_back, comparer, now);
                 }
@@ -262,7 +264,18 @@ impl Entry {
     }
 
     pub(crate) fn on_receipt(&self, heard: Heard, comparer: &Comparer, now: Timestamp) -> Effects {
-        self.change(|sent, state| state.receipt(sent, heard, comparer, now))
+        let effects = self.change(|sent, state| state.receipt(sent, heard, comparer, now));
+        if effects.decision.is_none() && self.handles.load(Ordering::Acquire) == 0 && self.waits_for_us() {
+            let withdrawn = self.decide(Choice::Withdraw, &self.found(), now);
+            return Effects { settled: effects.settled || withdrawn.settled, ..withdrawn };
+        }
+        effects
+    }
+
+    /// Whether the receiver holds the work for a decision that is due and not given.
+    fn waits_for_us(&self) -> bool {
+        let state = lock(&self.state);
+        self.sent.handoff.hold && state.answered && state.decision.is_none() && state.settled.is_none()
     }
 
     pub(crate) fn on_readback_deadline(&self, now: Timestamp) -> Effects {
@@ -293,15 +306,14 @@ impl Entry {
             }
             let waited = now.since(sent.at);
             let undecided = sent.handoff.hold && state.decision.is_none() && !state.found.is_empty();
-            if !undecided {
+            if sent.handoff.receipts && !state.heard {
+                // Never acknowledged is the stronger finding; both would tell one fault twice.
+                let text = format!("no receipt within {} ms", waited.as_millis());
+                state.find(Mismatch::new(MismatchKind::Unacknowledged, text));
+            } else if !undecided {
                 let highest = state.climbs.iter().map(|climb| climb.rung).max().unwrap_or(Rung::Sent);
-                // Never acknowledged is the earlier and the stronger finding; both would tell one fault twice.
-                if highest > Rung::Sent || !state.has(MismatchKind::Unacknowledged) {
-                    state.find(Mismatch::new(
-                        MismatchKind::TimedOut,
-                        format!("no result within {} ms; the last rung seen was {highest}", waited.as_millis()),
-                    ));
-                }
+                let text = format!("no result within {} ms; the last rung seen was {highest}", waited.as_millis());
+                state.find(Mismatch::new(MismatchKind::TimedOut, text));
             }
             state.end(NoResult::TimedOut { waited }, now);
             None
@@ -312,13 +324,16 @@ impl Entry {
     ///
     /// Returns what to send; without a `control` subject yet, the decision goes out with the first receipt.
     pub(crate) fn decide(&self, kind: Choice, mismatches: &[Mismatch], now: Timestamp) -> Effects {
-        self.change(|_, state| {
+        self.change(|sent, state| {
             if state.settled.is_some() && kind == Choice::Go {
                 return None;
             }
             state.decision = Some(kind);
             if kind == Choice::Withdraw {
                 state.end(NoResult::Withdrawn, now);
+            } else if state.answered && sent.handoff.kind == HandoffKind::Transfer && sent.by.is_none() {
+                // Nothing more is waited for.
+                state.settle(now);
             }
             state.decision_message(kind, mismatches)
         })
@@ -334,8 +349,10 @@ impl Entry {
                 let evidence = format!("the workflow was closed while the handoff was {highest}");
                 state.find(Mismatch::new(MismatchKind::Abandoned, evidence));
             }
+            // The receiver would work on for nobody.
+            state.decision = Some(Choice::Withdraw);
             state.end(NoResult::WorkflowClosed, now);
-            None
+            state.decision_message(Choice::Withdraw, &state.found)
         })
     }
 
@@ -390,11 +407,7 @@ impl Entry {
         if self.handles.fetch_sub(1, Ordering::AcqRel) > 1 {
             return Effects::default();
         }
-        let held = {
-            let state = lock(&self.state);
-            self.sent.handoff.hold && state.answered && state.decision.is_none() && state.settled.is_none()
-        };
-        if held {
+        if self.waits_for_us() {
             // The receiver waits for a word that nobody is left to give.
             return self.decide(Choice::Withdraw, &self.found(), now);
         }
@@ -413,6 +426,13 @@ impl Entry {
         let verdict = state.final_verdict();
         let state = &mut *state;
         state.permit = None;
+        // Whoever still holds a receipt may still ask; otherwise all this is moved.
+        let is_asked = self.handles.load(Ordering::Acquire) > 0;
+        let (mismatches, climbs) = if is_asked {
+            (state.found.clone(), state.climbs.clone())
+        } else {
+            (std::mem::take(&mut state.found), std::mem::take(&mut state.climbs))
+        };
         let sent = &self.sent;
         Some(HandoffRecord {
             place: sent.place.clone(),
@@ -425,7 +445,7 @@ impl Entry {
             seq: Some(sent.seq),
             content: Some(sent.content),
             intent: sent.handoff.intent.clone(),
-            read_back: state.read_back.take(),
+            read_back: if is_asked { state.read_back.clone() } else { state.read_back.take() },
             contexts: sent.handoff.contexts.clone(),
             context_age: state.context_age,
             context_latest: Vec::new(),
@@ -441,11 +461,7 @@ impl Entry {
                 used: state.used,
                 checked: state.result.is_some().then_some(state.checked),
             },
-            outcome: Outcome {
-                verdict,
-                mismatches: std::mem::take(&mut state.found),
-                climbs: std::mem::take(&mut state.climbs),
-            },
+            outcome: Outcome { verdict, mismatches, climbs },
         })
     }
 
@@ -505,11 +521,8 @@ impl State {
         let declared = |state: &mut Self, rung| state.climb(rung, Evidence::Declared, by.clone(), receipt.at);
         match receipt.rung {
             Rung::Refused => {
-                declared(self, Rung::Refused);
                 let refusal = receipt.refusal.clone().unwrap_or_else(|| Refusal::from("no reason given"));
-                self.find(Mismatch::new(MismatchKind::Refused, refusal.as_str()));
-                self.refusal = Some(refusal.clone());
-                self.end(NoResult::Refused(refusal), now);
+                self.refuse(refusal, by.clone(), receipt.at, now);
             }
             Rung::Accepted => declared(self, Rung::Accepted),
             Rung::Understood => {
@@ -556,6 +569,13 @@ impl State {
             self.settle(now);
         }
         self.after_receipt(sent, receipt.rung, found_before)
+    }
+
+    fn refuse(&mut self, refusal: Refusal, by: Option<AgentName>, at: Timestamp, now: Timestamp) {
+        self.climb(Rung::Refused, Evidence::Declared, by, at);
+        self.find(Mismatch::new(MismatchKind::Refused, refusal.as_str()));
+        self.refusal = Some(refusal.clone());
+        self.end(NoResult::Refused(refusal), now);
     }
 
     /// What the receiver must be told after a receipt.
@@ -672,6 +692,13 @@ impl State {
         let mut decision = Decision::new(kind);
         (decision.mismatches, decision.diff) = (words, diff);
         Some((control, decision))
+    }
+
+    /// The server has spoken of the message, so it saw it.
+    fn passed(&mut self) {
+        if let Some(first) = self.climbs.first_mut() {
+            first.evidence = Evidence::Wire;
+        }
     }
 
     fn climb(&mut self, rung: Rung, evidence: Evidence, by: Option<AgentName>, at: Timestamp) {

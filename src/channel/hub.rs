@@ -268,6 +268,11 @@ impl Hub {
         lock(&self.entries).values().filter(|entry| !entry.is_settled()).count()
     }
 
+    /// How many tasks of others this process works on and reports on.
+    pub(crate) fn working(&self) -> usize {
+        lock(&self.deliveries).values().filter(|delivery| !delivery.is_ended()).count()
+    }
+
     /// How many handoffs are followed: open ones, and settled ones whose result was not used yet.
     pub(crate) fn followed(&self) -> usize {
         lock(&self.entries).len()
@@ -378,11 +383,20 @@ impl Hub {
         tracing::warn!(error, "a receipt or a decision could not be sent; its handoff will run into its deadline");
     }
 
-    /// Waits until the courier has nothing left, or until `deadline`.
+    /// Waits until the server has all that was given to the courier, by a message to ourselves that goes last, or
+    /// until `deadline`.
     pub(crate) async fn drain_courier(&self, deadline: Instant) {
-        while self.courier.capacity() < self.courier.max_capacity() && Instant::now() < deadline {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
+        let (confirmed, wait) = oneshot::channel();
+        let token = self.new_token();
+        lock(&self.confirmations).insert(token, confirmed);
+        self.send_later(Outgoing {
+            subject: self.inbox_subject(InboxPart::Confirm, token).into(),
+            reply: None,
+            headers: None,
+            payload: Bytes::new(),
+        });
+        let _ = tokio::time::timeout_at(deadline, wait).await;
+        lock(&self.confirmations).remove(&token);
     }
 
     /// Waits until the server has done all that this connection asked of it so far, by a message to ourselves:

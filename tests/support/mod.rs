@@ -9,6 +9,10 @@
 pub(crate) mod nats;
 pub(crate) mod process;
 pub(crate) mod python;
+#[cfg(feature = "channel")]
+pub(crate) mod relay;
+#[cfg(feature = "channel")]
+pub(crate) mod spans;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};

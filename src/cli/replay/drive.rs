@@ -9,11 +9,14 @@ use tokio::task::JoinSet;
 use super::conversation::Conversation;
 use super::pace::Pace;
 use crate::channel::{Agent, Channel, HandOffError, Handoff, Inbox};
-use crate::model::{AgentName, ContentHash, HandoffId, Mismatch, Verdict};
+use crate::model::{AgentName, ContentHash, HandoffId, Mismatch, MismatchKind, Verdict};
 use crate::telemetry::Telemetry;
 
 /// How long a closing channel may take for its last words.
 const GRACE: Duration = Duration::from_secs(2);
+
+/// Without its receiver's word on a message, the next one is not sent.
+const NOT_TAKEN: [MismatchKind; 2] = [MismatchKind::Undelivered, MismatchKind::Unacknowledged];
 
 /// What the two sides saw of a conversation.
 #[derive(Debug)]
@@ -43,7 +46,7 @@ pub(crate) struct Arrival {
 }
 
 /// Replays one conversation: every agent with an inbox of its own, one step after the other, each sent only after the
-/// one before was acknowledged or given up. No intent is stated, since the log holds none.
+/// one before was acknowledged (one that is too large is passed over). No intent is stated, since the log holds none.
 pub(crate) async fn drive(
     conversation: &Conversation,
     names: &Names,
@@ -72,7 +75,14 @@ pub(crate) async fn drive(
         let handoff = Handoff::without_intent(step.content.clone()).transfer().in_workflow(&workflow);
         let handoff = handoff.because(format!("message {} of the log", step.message));
         match senders[&step.from].hand_off(&step.to, handoff).await {
-            Ok(receipt) => handoffs.push(Passed::Sent { id: receipt.id(), verdict: receipt.verdict().await }),
+            Ok(receipt) => {
+                let verdict = receipt.verdict().await;
+                let was_taken = !verdict.mismatches().iter().any(|mismatch| NOT_TAKEN.contains(&mismatch.kind));
+                handoffs.push(Passed::Sent { id: receipt.id(), verdict });
+                if !was_taken {
+                    break;
+                }
+            }
             Err(error) => {
                 // Only this message's fault; anything else would be every later message's, too.
                 let is_its_own = matches!(error, HandOffError::TooLarge { .. } | HandOffError::Encode { .. });

@@ -63,32 +63,36 @@ pub(crate) struct Arguments {
 }
 
 const HELP: &str = "\
-Each message goes through a real channel: one agent per speaker, one workflow per file, the next message only after
-the one before was acknowledged. The payload is the message's content, unchanged.
+Each message goes through a real channel: one agent per speaker, one workflow per file, the next
+message only after the one before was acknowledged. The payload is the message's content,
+unchanged.
 
 Who gets a message:
-  group-chat    the next speaker other than its own; what nobody else spoke after goes to the agent `group`, which
-                stands for all of them. The log itself names no receivers.
-  orchestrated  `X (-> Y)` goes to Y. `X (thought)` goes to nobody and is not delivered. Anything else that the
-                Orchestrator says, such as `Orchestrator (termination condition)`, goes to `human`, who began the run.
-                Anything else that anybody says goes to the Orchestrator.
+  group-chat    The next speaker other than its own. What nobody else spoke after goes to the
+                agent `group`, which stands for all of them. The log names no receivers.
+  orchestrated  `X (-> Y)` goes to Y. `X (thought)` goes to nobody and is not delivered. What else
+                the Orchestrator says, such as `Orchestrator (termination condition)`, goes to
+                `human`, who began the run. What else anybody says goes to the Orchestrator.
 
-A speaker's name becomes an agent's name: blanks, control characters, `.`, `*` and `>` become `_`, what is over 128
-bytes is cut off, and a name that is then taken gets `-2`, `-3` and so on.
+A speaker's name becomes an agent's name: blanks at its ends are dropped; blanks inside, control
+characters, `.`, `*` and `>` become `_`; what is over 128 bytes is cut off; a name that is then
+taken gets `-2`, `-3` and so on.
 
 What the log does not hold is not invented: no intent is stated, so each verdict is `unconfirmed`.
 
 What is looked for:
-  loops           the same content came to an agent in three rounds or more
-  repeats         one speaker sent the same content again: identical by hash, or but for case and spacing
-  unanswered      a message to a named agent, who did not speak before its sender went on
-  replies unused  no later message of anybody else holds a new fragment of the reply (three words in a row of at
-                  least 12 characters, or a word of at least 4 with a digit): inferred, not known
-  errors          the message mentions an error: a traceback, an exit code, an error line, an HTTP status
-Exchanges (the same pair or ring of speakers, three rounds or more) are shown, and are no fault.
+  loop          The same content was at one agent in three rounds or more.
+  repeat        One speaker sent the same content again: identical by hash, or but for case and
+                spacing.
+  unanswered    The log names a receiver, who did not speak before the sender went on.
+  reply unused  Nothing new in the reply is in a later message of anybody else: no three words in
+                a row of at least 12 characters, no word of at least 8, no number of at least 2.
+                This is inferred, not known. Replies that hold little are not judged.
+  error         The message mentions one: a traceback, an exit code, an error line, an HTTP status.
+An exchange (the same pair or ring of speakers, three rounds or more) is shown, and is no fault.
 
-Exit codes: 0 everything was delivered and nothing found, 1 something was found, 2 a file could not be replayed or a
-message was lost, altered or out of order.";
+Exit codes: 0 everything was delivered and nothing found, 1 something was found, 2 a file could
+not be replayed, or a message was lost, altered or out of order.";
 
 pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Outcome> {
     tokio::select! {

@@ -8,7 +8,7 @@ use crate::model::AgentName;
 
 const COLUMNS: usize = 100;
 /// Where text begins, after the label.
-const INDENT: usize = 14;
+const INDENT: usize = 16;
 /// Columns of a boundary's two names.
 const BOUNDARY: usize = 68;
 

@@ -258,7 +258,7 @@ fn lost(steps: &[Step], passage: &Passage, got: &Got<'_>) -> Vec<Lost> {
                     Some(mismatch) => mismatch.to_string(),
                     None => "it was sent, and its receiver did not see it".to_owned(),
                 },
-                None => "it was not sent, because one before it could not be".to_owned(),
+                None => "it was not sent, because one before it was not taken".to_owned(),
             };
             Lost { message: step.message, why }
         })

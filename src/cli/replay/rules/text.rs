@@ -16,13 +16,15 @@ pub(super) fn normalised(text: &str) -> String {
 }
 
 /// The words of a text that [`normalised`] made: letters and digits, and what joins them inside a word, as in
-/// `example.com/a` or `3.14`.
-pub(super) fn words(normalised: &str) -> Vec<&str> {
-    normalised
-        .split(' ')
-        .map(|word| word.trim_matches(|c: char| !c.is_alphanumeric()))
-        .filter(|word| !word.is_empty())
-        .collect()
+/// `example.com/a` or `3.14`. A number is the same with and without commas between its thousands.
+pub(super) fn words(normalised: &str) -> Vec<String> {
+    let words = normalised.split(' ').map(|word| word.trim_matches(|c: char| !c.is_alphanumeric()));
+    words.filter(|word| !word.is_empty()).map(without_grouping).collect()
+}
+
+fn without_grouping(word: &str) -> String {
+    let is_number = word.chars().all(|c| c.is_ascii_digit() || matches!(c, ',' | '.'));
+    if is_number { word.replace(',', "") } else { word.to_owned() }
 }
 
 #[cfg(test)]

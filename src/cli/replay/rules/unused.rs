@@ -1,10 +1,14 @@
 //! Replies that were never used, as far as words can tell: inferred, never known.
 //!
-//! The rule: a message is a reply if its receiver had handed something to its sender before. Its fragments are three
-//! words in a row of twelve characters or more, and single words of four characters or more that hold a digit (numbers,
-//! dates, ids, addresses); only those count that nobody had said before. If no later message of anybody but its own
-//! sender holds any of them, the reply was never used. (Anybody, since both kinds of systems show a message to all of
-//! their agents.) A reply without such a fragment, or after which the others say fewer than eight words, is not judged.
+//! The rule: a message is a reply if its receiver had handed something to its sender before, unless the log itself
+//! names its receiver: then it is a new task. Its fragments are three words in a row of twelve characters or more, words
+//! of eight characters or more, and words of two or more that hold a digit (numbers, dates, ids, addresses); only those
+//! count that nobody had said before. If no later message of anybody but its own sender holds any of them, the reply was
+//! never used. (Anybody, since both kinds of systems show a message to all of their agents.) A reply with fewer than four
+//! such fragments, or after which the others say fewer than eight words, is not judged.
+//!
+//! What was done with a reply without a word of it being said again, such as running the code in it, is not seen: that
+//! is why a finding of this rule is inferred.
 
 use std::collections::HashSet;
 
@@ -16,7 +20,10 @@ use crate::model::{AgentName, Evidence};
 
 const WORDS_IN_A_ROW: usize = 3;
 const SHORTEST_ROW: usize = 12;
-const SHORTEST_NUMBER: usize = 4;
+const SHORTEST_WORD: usize = 8;
+const SHORTEST_NUMBER: usize = 2;
+/// How many new fragments a reply must have before their absence says anything.
+const FEWEST_FRAGMENTS: usize = 4;
 /// What the others must say at least before silence on a reply says anything.
 const FEWEST_LATER_WORDS: usize = 8;
 
@@ -50,7 +57,7 @@ pub(super) fn judge(steps: &[Step]) -> Replies {
         }
         let others = |later: &usize| steps[*later].from != step.from;
         let later = || (place + 1..steps.len()).filter(others).map(|later| &said[later]);
-        if new.is_empty() || later().map(|said| said.words).sum::<usize>() < FEWEST_LATER_WORDS {
+        if new.len() < FEWEST_FRAGMENTS || later().map(|said| said.words).sum::<usize>() < FEWEST_LATER_WORDS {
             replies.unjudged.push(step.message);
         } else if !later().any(|said| new.iter().any(|fragment| said.fragments.contains(*fragment))) {
             replies.unused.push(UnusedReply {
@@ -66,7 +73,7 @@ pub(super) fn judge(steps: &[Step]) -> Replies {
 }
 
 fn is_reply(before: &[Step], step: &Step) -> bool {
-    before.iter().any(|earlier| earlier.from == step.to && earlier.to == step.from)
+    !step.is_addressed && before.iter().any(|earlier| earlier.from == step.to && earlier.to == step.from)
 }
 
 struct Said {
@@ -80,10 +87,12 @@ impl Said {
         let words = words(&text);
         let rows = words.windows(WORDS_IN_A_ROW).map(|row| row.join(" "));
         let rows = rows.filter(|row| row.chars().count() >= SHORTEST_ROW);
-        let is_number =
-            |word: &&&str| word.contains(|c: char| c.is_ascii_digit()) && word.chars().count() >= SHORTEST_NUMBER;
-        let numbers = words.iter().filter(is_number).map(|word| (*word).to_owned());
-        Self { words: words.len(), fragments: rows.chain(numbers).collect() }
+        let is_long = |word: &&String| {
+            let shortest = if word.contains(|c: char| c.is_ascii_digit()) { SHORTEST_NUMBER } else { SHORTEST_WORD };
+            word.chars().count() >= shortest
+        };
+        let long = words.iter().filter(is_long).cloned();
+        Self { words: words.len(), fragments: rows.chain(long).collect() }
     }
 }
 
@@ -92,28 +101,33 @@ mod tests {
     use super::super::steps;
     use super::*;
 
-    const TASK: (&str, &str, &str) = ("boss", "clerk", "How many boxes are in the northern warehouse?");
+    const TASK: (&str, &str, &str) = ("boss", "clerk", "How many boxes are in the northern hall?");
+    const AWAY: (&str, &str, &str) = ("boss", "carrier", "Bring what there is to the harbour by noon today, please.");
 
     fn unused(said: &[(&str, &str, &str)]) -> (Vec<usize>, Vec<usize>) {
-        let replies = judge(&steps(said));
+        let mut steps = steps(said);
+        steps.iter_mut().for_each(|step| step.is_addressed = false);
+        let replies = judge(&steps);
         (replies.unused.iter().map(|reply| reply.message).collect(), replies.unjudged)
     }
 
     #[test]
     fn a_reply_of_which_nothing_is_said_again_was_never_used() {
-        let reply = ("clerk", "boss", "I counted 1,204 boxes on the upper shelves.");
-        let away = ("boss", "carrier", "Please bring whatever there is to the harbour by noon today.");
-        assert_eq!(unused(&[TASK, reply, away]), (vec![1], vec![]));
-        let by_number = ("boss", "carrier", "Please bring all 1,204 of them to the harbour by noon.");
-        assert_eq!(unused(&[TASK, reply, by_number]), (vec![], vec![]));
-        let by_words = ("boss", "carrier", "Bring what lies on the Upper  Shelves to the harbour, please.");
-        assert_eq!(unused(&[TASK, reply, by_words]), (vec![], vec![]));
+        let reply = ("clerk", "boss", "I saw 1,204 boxes on top of it, counterclockwise.");
+        assert_eq!(unused(&[TASK, reply, AWAY]), (vec![1], vec![]));
+        for used in [
+            "Please bring all 1204 of them to the harbour by noon.",
+            "Bring what lies on  TOP of it to the harbour by noon.",
+            "Count them counterclockwise, and once more by noon, please.",
+        ] {
+            assert_eq!(unused(&[TASK, reply, ("boss", "carrier", used)]), (vec![], vec![]), "{used}");
+        }
     }
 
     #[test]
     fn words_that_were_known_before_and_words_of_its_own_sender_do_not_count() {
-        let reply = ("clerk", "boss", "In the northern warehouse I have found nothing of the kind.");
-        let again = ("boss", "clerk", "I ask again: how many boxes are in the northern warehouse?");
+        let reply = ("clerk", "boss", "In the northern hall I have found nothing of the kind.");
+        let again = ("boss", "clerk", "I ask again: how many boxes are in the northern hall?");
         let own = ("clerk", "boss", "As I said, I have found nothing of the kind.");
         assert_eq!(unused(&[TASK, reply, again, own]).0, [1]);
     }
@@ -122,14 +136,15 @@ mod tests {
     fn nothing_is_said_of_a_reply_that_is_too_short_or_comes_last() {
         let last = ("clerk", "boss", "I counted 1,204 boxes on the upper shelves.");
         assert_eq!(unused(&[TASK, last, ("boss", "clerk", "TERMINATE")]), (vec![], vec![1]));
-        let short = ("clerk", "boss", "ok");
-        let rest = ("boss", "carrier", "Please bring whatever there is to the harbour by noon today.");
-        assert_eq!(unused(&[TASK, short, rest]), (vec![], vec![1]));
+        assert_eq!(unused(&[TASK, ("clerk", "boss", "ok"), AWAY]), (vec![], vec![1]));
     }
 
     #[test]
-    fn what_nobody_asked_for_is_no_reply() {
+    fn what_nobody_asked_for_and_what_the_log_addresses_is_no_reply() {
         let said = [("clerk", "boss", "Good morning, 17 letters came overnight."), TASK, ("clerk", "x", "done")];
         assert_eq!(unused(&said), (vec![], vec![]));
+        let reply = ("clerk", "boss", "I saw 1,204 boxes on the upper shelves.");
+        let addressed = judge(&steps(&[TASK, reply, AWAY]));
+        assert!(addressed.unused.is_empty() && addressed.unjudged.is_empty());
     }
 }

@@ -113,7 +113,7 @@ mod tests {
 
     #[test]
     fn a_reply_of_which_nothing_is_said_again_was_never_used() {
-        let reply = ("clerk", "boss", "I saw 1,204 boxes on top of it, counterclockwise.");
+        let reply = ("clerk", "boss", "I saw 1,204 boxes on top of it, all counterclockwise.");
         assert_eq!(unused(&[TASK, reply, AWAY]), (vec![1], vec![]));
         for used in [
             "Please bring all 1204 of them to the harbour by noon.",
@@ -134,15 +134,16 @@ mod tests {
 
     #[test]
     fn nothing_is_said_of_a_reply_that_is_too_short_or_comes_last() {
-        let last = ("clerk", "boss", "I counted 1,204 boxes on the upper shelves.");
-        assert_eq!(unused(&[TASK, last, ("boss", "clerk", "TERMINATE")]), (vec![], vec![1]));
+        let last = ("clerk", "boss", "I counted 1,204 boxes there, all of them on the upper shelves.");
+        assert_eq!(unused(&[TASK, last, ("boss", "carrier", "TERMINATE")]), (vec![], vec![1]));
         assert_eq!(unused(&[TASK, ("clerk", "boss", "ok"), AWAY]), (vec![], vec![1]));
     }
 
     #[test]
     fn what_nobody_asked_for_and_what_the_log_addresses_is_no_reply() {
-        let said = [("clerk", "boss", "Good morning, 17 letters came overnight."), TASK, ("clerk", "x", "done")];
-        assert_eq!(unused(&said), (vec![], vec![]));
+        let said = [("clerk", "boss", "Good morning, 17 letters came overnight."), TASK, ("carrier", "clerk", "done")];
+        assert_eq!(unused(&said).0, [0; 0]);
+        assert!(!unused(&said).1.contains(&0));
         let reply = ("clerk", "boss", "I saw 1,204 boxes on the upper shelves.");
         let addressed = judge(&steps(&[TASK, reply, AWAY]));
         assert!(addressed.unused.is_empty() && addressed.unjudged.is_empty());

@@ -1,5 +1,9 @@
 //! `wilco replay`, as its users run it: the built program, real files, a real server.
 
+#![cfg(feature = "cli")]
+
+#[path = "support/otlp.rs"]
+mod otlp;
 mod support;
 
 use std::path::{Path, PathBuf};
@@ -9,6 +13,7 @@ use std::time::{Duration, Instant};
 use futures_util::StreamExt;
 use serde_json::{Value, json};
 
+use otlp::{Collector, Manner};
 use support::PATIENCE;
 use support::nats::{NatsServer, each_server_version};
 
@@ -266,6 +271,45 @@ fn for_people_it_is_plain_without_a_terminal_and_fits_100_columns() {
     // The lines with the files' own paths are as long as those are.
     let long = text.lines().filter(|line| !line.contains(".json")).find(|line| line.chars().count() > 100);
     assert_eq!(long, None);
+}
+
+#[test]
+fn one_trace_a_file_leaves_for_the_collector_that_is_named() {
+    for version in each_server_version() {
+        let server = NatsServer::start_with(&version, &[]);
+        for (collector, scheme) in [(Collector::http(Manner::Good), "http"), (Collector::grpc(Manner::Good), "grpc")] {
+            let url = collector.url().replace("http", scheme);
+            let output = replay(&server.url(), &["--otlp", &url], &[fixture(RUN)]);
+            assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+            assert!(stderr(&output).contains("13 spans sent\n"), "{}", stderr(&output));
+
+            let spans = collector.spans();
+            let named = |start: &str| spans.iter().filter(|span| span.name.starts_with(start)).collect::<Vec<_>>();
+            let (handoffs, processes, roots) = (named("handoff "), named("process "), named("invoke_workflow "));
+            assert_eq!((handoffs.len(), processes.len(), roots.len()), (6, 6, 1));
+            assert!(spans.iter().all(|span| span.trace_id == roots[0].trace_id));
+            assert!(handoffs.iter().all(|span| span.parent_span_id == roots[0].span_id));
+            for handoff in handoffs {
+                let texts: Vec<_> = handoff.attributes.iter().map(|attribute| format!("{attribute:?}")).collect();
+                let verdict = texts.iter().find(|text| text.contains("\"wilco.verdict\""));
+                assert!(verdict.is_some_and(|text| text.contains("unconfirmed")), "{texts:?}");
+                assert!(!texts.iter().any(|text| text.contains("wilco.intent") || text.contains("wilco.context")));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_collector_that_is_not_there_costs_nothing_but_a_note() {
+    let Some(server) = NatsServer::start() else { return };
+    let began = Instant::now();
+    let output = replay(&server.url(), &["--json", "--otlp", &otlp::absent()], &[fixture(RUN)]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert!(stderr(&output).contains("13 dropped: is a collector there?"), "{}", stderr(&output));
+    assert!(began.elapsed() < PATIENCE, "it took {:?}", began.elapsed());
+    let wrong = replay(&server.url(), &["--otlp", "collector:4318"], &[fixture(RUN)]);
+    assert_eq!(wrong.status.code(), Some(2));
+    assert!(stderr(&wrong).contains("--otlp"), "{}", stderr(&wrong));
 }
 
 #[test]

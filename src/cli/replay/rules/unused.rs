@@ -117,7 +117,7 @@ mod tests {
         assert_eq!(unused(&[TASK, reply, AWAY]), (vec![1], vec![]));
         for used in [
             "Please bring all 1204 of them to the harbour by noon.",
-            "Bring what lies on  TOP of it to the harbour by noon.",
+            "Bring the Boxes  ON top of each to the harbour by noon.",
             "Count them counterclockwise, and once more by noon, please.",
         ] {
             assert_eq!(unused(&[TASK, reply, ("boss", "carrier", used)]), (vec![], vec![]), "{used}");

@@ -18,12 +18,14 @@ use self::args::{Arguments, Command};
 use self::printer::Printer;
 
 /// What a command found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Outcome {
     /// All is well.
     Clean,
     /// A failure was found.
     FailureFound,
+    /// It could not be told, and it was said why.
+    Unknown,
 }
 
 /// Parses the arguments and runs the command they name.
@@ -55,6 +57,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     match outcome {
         Ok(Outcome::Clean) => ExitCode::SUCCESS,
         Ok(Outcome::FailureFound) => ExitCode::from(1),
+        Ok(Outcome::Unknown) => ExitCode::from(2),
         Err(error) => {
             Printer::error(&error);
             ExitCode::from(2)

@@ -1,7 +1,9 @@
 //! `wilco replay`, as its users run it: the built program, real files, a real server.
 
 #![cfg(feature = "cli")]
+#![allow(clippy::unwrap_used, reason = "the helpers of tests are tests, too")]
 
+#[allow(clippy::print_stderr, reason = "a skipped test has to say so")]
 #[path = "support/otlp.rs"]
 mod otlp;
 mod support;

@@ -170,7 +170,7 @@ async fn replay(
 /// Drawn on standard error, and only on a terminal.
 fn progress(file: &Path, steps: usize) -> ProgressBar {
     let bar = ProgressBar::new(steps as u64).with_message(file.display().to_string());
-    match ProgressStyle::with_template("{wide_msg} {bar:30} {pos}/{len} {per_sec:>12}") {
+    match ProgressStyle::with_template("{wide_msg} {bar:30} {pos:>4}/{len} messages") {
         Ok(style) => bar.with_style(style),
         Err(_) => bar,
     }

@@ -384,18 +384,12 @@ impl Delivery {
     pub(crate) async fn complete(&self, payload: Bytes, quality: Option<Quality>) -> Result<(), ReplyError> {
         let now = self.hub.clock.now();
         let content = Content { hash: crate::model::ContentHash::of(&payload), size: payload.len() as u64 };
-        self.climb(Rung::Completed, now);
-        {
-            let mut state = lock(&self.state);
-            state.result.content = Some(content);
-            state.result.quality = quality.clone();
-        }
         let said = match self.reply.clone().filter(|_| self.facts.kind == crate::model::HandoffKind::Delegation) {
-            Some(subject) => self.publish(self.result_message(subject, payload, content, quality)).await,
+            Some(subject) => self.publish(self.result_message(subject, payload, content, quality.clone())).await,
             None => {
                 let receipt = self.receipt(Rung::Completed, now).filter(|_| self.envelope.by.is_some());
                 self.say(receipt.map(|mut receipt| {
-                    receipt.quality = quality;
+                    receipt.quality = quality.clone();
                     receipt.result_hash = Some(content.hash);
                     receipt.result_size = Some(content.size);
                     receipt
@@ -403,7 +397,13 @@ impl Delivery {
                 .await
             }
         };
-        self.finish(now);
+        if let Err(error) = &said {
+            self.abandon_because(format!("the result could not be sent: {error}"));
+        } else {
+            self.climb(Rung::Completed, now);
+            lock(&self.state).result = ResultFacts { content: Some(content), quality, ..ResultFacts::default() };
+            self.finish(now);
+        }
         said
     }
 

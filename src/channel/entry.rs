@@ -362,7 +362,9 @@ impl Entry {
         if state.settled.is_none() && state.no_result.is_none() {
             state.no_result = Some(NoResult::Closed);
         }
-        state.answered = true;
+        if !state.answered {
+            state.answer(Understanding::Unknown("the channel was closed first"));
+        }
         drop(state);
         self.changed.notify_waiters();
     }

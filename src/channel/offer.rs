@@ -154,8 +154,8 @@ impl Offer {
     ///
     /// # Cancel safety
     /// If it is dropped before it returns, the receipt may or may not have left.
-    pub async fn acknowledge(mut self) -> Result<(), ReplyError> {
-        self.take().acknowledge().await
+    pub async fn acknowledge(self) -> Result<(), ReplyError> {
+        self.delivery().acknowledge().await
     }
 
     /// Refuses the task, and says why.
@@ -165,8 +165,8 @@ impl Offer {
     ///
     /// # Cancel safety
     /// If it is dropped before it returns, the refusal may or may not have left.
-    pub async fn refuse(mut self, refusal: Refusal) -> Result<(), ReplyError> {
-        self.take().refuse(refusal).await
+    pub async fn refuse(self, refusal: Refusal) -> Result<(), ReplyError> {
+        self.delivery().refuse(refusal).await
     }
 
     fn delivery(&self) -> &Arc<Delivery> {

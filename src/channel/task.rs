@@ -159,8 +159,8 @@ impl Task {
     /// # Cancel safety
     /// If it is dropped before it returns, the word may or may not have left.
     pub async fn fail(self, error: impl Into<String>) -> Result<(), ReplyError> {
-        let delivery = self.end();
-        delivery.fail(error.into()).await
+        // Kept until it is said, so that dropping this future leaves an abandoned task rather than nothing.
+        self.delivery().fail(error.into()).await
     }
 
     pub(crate) fn delivery(&self) -> &Arc<Delivery> {
@@ -218,8 +218,9 @@ impl IntoFuture for Completion {
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
-            let (payload, quality) = (self.payload?, self.quality?);
-            self.task.end().complete(payload, quality).await
+            let Self { task, payload, quality } = self;
+            // The task is kept until all is said, so that dropping this future abandons it.
+            task.delivery().complete(payload?, quality?).await
         })
     }
 }

@@ -7,6 +7,8 @@
 #![allow(clippy::print_stdout, reason = "a second process talks to its test over standard output")]
 
 pub(crate) mod nats;
+#[cfg(feature = "channel")]
+pub(crate) mod newsroom;
 pub(crate) mod process;
 pub(crate) mod python;
 #[cfg(feature = "channel")]

@@ -1,0 +1,139 @@
+//! Trace context on the wire: sampling, a caller's own `traceparent`, and headers that were tampered with.
+#![cfg(feature = "channel")]
+
+mod support;
+
+use futures_util::StreamExt;
+use serde_json::Value;
+use support::nats::NatsServer;
+use support::newsroom::{Newsroom, another_intent, intent, next, observe, same, take, task, until};
+use support::spans::Spans;
+use wilco::channel::{Channel, ChannelBuilder};
+use wilco::model::MismatchKind;
+use wilco::telemetry::Sampling;
+use wilco::wire::MacKey;
+
+const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
+const SPAN: &str = "b7ad6b7169203331";
+
+#[tokio::test]
+async fn unsampled_handoffs_are_exported_only_by_the_side_that_found_something() {
+    let Some(server) = NatsServer::start() else { return };
+    let (sent, done) = (Spans::sampled(Sampling::always_off()), Spans::sampled(Sampling::default()));
+    let (ours, theirs) = (sent.telemetry.clone(), done.telemetry.clone());
+    let room = Newsroom::on(server, |builder| builder.telemetry(ours), |builder| builder.telemetry(theirs)).await;
+    let mut inbox = room.inbox("researcher").await;
+    let (_client, mut wire) = observe(&room.server, "wilco.newsroom.>").await;
+
+    // Agreed: nothing leaves.
+    let receipt = room.planner.hand_off("researcher", task()).await.unwrap();
+    let headers = wire.next().await.unwrap().headers.unwrap();
+    assert!(headers.get("traceparent").unwrap().as_str().ends_with("-00"), "{headers:?}");
+    take(&mut inbox).await.complete(&1).await.unwrap();
+    receipt.result::<Value>().await.unwrap().used();
+    drop(receipt);
+    assert_eq!(room.here.stats().followed, 0);
+    assert_eq!(sent.all().await, []);
+    assert_eq!(done.all().await, []);
+
+    // The sender finds something, and its decision makes the receiver's span of interest.
+    let receipt = room.planner.hand_off("researcher", task()).await.unwrap();
+    next(&mut inbox).await.read_back(another_intent()).await.unwrap().complete(&1).await.unwrap();
+    receipt.result::<Value>().await.unwrap().used();
+    let id = receipt.id().to_string();
+    drop(receipt);
+    let [handoff] = sent.all().await.try_into().unwrap();
+    handoff.assert_found("misunderstood");
+    assert_eq!(handoff.text("wilco.handoff.id"), Some(id.as_str()));
+    let deadline = std::time::Instant::now() + support::PATIENCE;
+    while done.all().await.is_empty() && std::time::Instant::now() < deadline {}
+    let [process] = done.all().await.try_into().unwrap();
+    process.assert_clean();
+    process.assert_processes(&handoff);
+
+    // The receiver finds something.
+    let receipt = room.planner.hand_off("researcher", task()).await.unwrap();
+    take(&mut inbox).await.fail("the archive is closed").await.unwrap();
+    assert!(receipt.result::<Value>().await.is_err());
+    drop(receipt);
+    sent.all().await[1].assert_found("failed");
+    done.all().await[1].assert_found("failed");
+}
+
+#[tokio::test]
+async fn a_callers_own_traceparent_is_kept_and_makes_the_span_a_client() {
+    for flag in ["01", "00"] {
+        let Some(room) = Newsroom::open().await else { return };
+        let mut inbox = room.inbox("researcher").await;
+        let (_client, mut wire) = observe(&room.server, "wilco.newsroom.>").await;
+        let own = format!("00-{TRACE}-{SPAN}-{flag}");
+        let handoff = task().header("traceparent", &own).header("Editor", "kept");
+        let receipt = room.planner.hand_off("researcher", handoff).await.unwrap();
+        let headers = wire.next().await.unwrap().headers.unwrap();
+        let all: Vec<_> = headers.get_all("traceparent").map(|value| value.as_str().to_owned()).collect();
+        assert_eq!(all, [own]);
+        assert_eq!(headers.get("Editor").unwrap().as_str(), "kept");
+        next(&mut inbox).await.read_back(another_intent()).await.unwrap().complete(&1).await.unwrap();
+        receipt.result::<Value>().await.unwrap().used();
+        drop(receipt);
+
+        let [handoff] = room.sent.all().await.try_into().unwrap();
+        handoff.assert_found("misunderstood");
+        assert_eq!(handoff.kind, "Client");
+        assert_eq!((handoff.trace.as_str(), handoff.parent.as_str()), (TRACE, SPAN));
+        assert_eq!(handoff.links[0].id, SPAN);
+        let deadline = std::time::Instant::now() + support::PATIENCE;
+        while room.done.all().await.is_empty() && std::time::Instant::now() < deadline {}
+        let [process] = room.done.all().await.try_into().unwrap();
+        assert_eq!((process.trace.as_str(), process.parent.as_str()), (TRACE, SPAN), "as the message says");
+    }
+}
+
+#[tokio::test]
+async fn another_key_makes_the_header_corrupted() {
+    let key = |words: &str| {
+        let key = MacKey::from_passphrase(words);
+        move |builder: ChannelBuilder| builder.mac_key(key)
+    };
+    for (ours, theirs, found) in [("wilco", "wilco", false), ("wilco", "roger", true)] {
+        let Some(server) = NatsServer::start() else { return };
+        let room = Newsroom::on(server, key(ours), key(theirs)).await;
+        let mut inbox = room.inbox("researcher").await;
+        let receipt = room.planner.hand_off("researcher", task()).await.unwrap();
+        let offer = next(&mut inbox).await;
+        let kinds: Vec<_> = offer.mismatches().iter().map(|mismatch| mismatch.kind).collect();
+        assert_eq!(kinds, if found { vec![MismatchKind::Corrupted] } else { vec![] });
+        offer.read_back(intent()).await.unwrap().complete(&1).await.unwrap();
+        receipt.result::<Value>().await.unwrap().used();
+        if found {
+            until("the sender to know", || !receipt.mismatches().is_empty()).await;
+        }
+        drop(receipt);
+        let (handoff, process) = (&room.sent.all().await[0], &room.done.all().await[0]);
+        if found {
+            handoff.assert_found("corrupted");
+            process.assert_found("corrupted");
+        } else {
+            handoff.assert_clean();
+            process.assert_clean();
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_agent_without_the_key_still_gets_its_tasks() {
+    let Some(server) = NatsServer::start() else { return };
+    let room = Newsroom::on(server, |builder| builder.mac_key(MacKey::from_passphrase("wilco")), same).await;
+    let mut inbox = room.inbox("researcher").await;
+    let receipt = room.planner.hand_off("researcher", task()).await.unwrap();
+    let offer = next(&mut inbox).await;
+    assert_eq!(offer.mismatches(), []);
+    offer.read_back(intent()).await.unwrap().complete(&1).await.unwrap();
+    receipt.result::<Value>().await.unwrap().used();
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_there_is_an_error_that_names_it() {
+    let error = Channel::builder("newsroom").connect("nats://127.0.0.1:1").await.unwrap_err();
+    assert!(error.to_string().contains("127.0.0.1:1"), "{error}");
+}

@@ -7,7 +7,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::story::{Event, Seen};
 use crate::cli::args::TelemetryArguments;
-use crate::cli::printer::{BAD, FAINT, GOOD, Printer, STRONG, UNKNOWN};
+use crate::cli::printer::{BAD, FAINT, GOOD, Printer, STRONG, UNKNOWN, wrap};
 use crate::cli::server::Server;
 use crate::model::{Evidence, Rung};
 
@@ -54,7 +54,10 @@ impl Live {
                 }
                 self.print(format!("  {}", settled(seen)));
                 for mismatch in &seen.mismatches {
-                    self.print(format!("      {BAD}{}{BAD:#} {}", mismatch.kind, mismatch.evidence));
+                    for (n, line) in wrap(&mismatch.to_string(), 94).into_iter().enumerate() {
+                        let style = if n == 0 { BAD } else { FAINT };
+                        self.print(format!("      {style}{line}{style:#}"));
+                    }
                 }
             }
             Event::Ended { ok: true, outcome, .. } => self.print(format!("  {FAINT}{outcome}{FAINT:#}")),

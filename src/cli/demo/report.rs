@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::story::{Event, Seen, Story};
 use crate::cli::args::TelemetryArguments;
-use crate::cli::printer::{BAD, FAINT, GOOD, Printer, STRONG};
+use crate::cli::printer::{BAD, FAINT, GOOD, Printer, STRONG, wrap};
 use crate::model::Mismatch;
 use crate::telemetry::Telemetry;
 
@@ -95,21 +95,6 @@ fn row(out: &mut Printer, story: &Story, seen: &Seen, workflow_width: usize, to_
     }
 }
 
-/// Breaks a text at blanks into lines of at most `columns`; a longer word keeps its length.
-fn wrap(text: &str, columns: usize) -> Vec<String> {
-    let mut lines: Vec<String> = Vec::new();
-    for word in text.split_whitespace() {
-        match lines.last_mut() {
-            Some(line) if line.chars().count() + 1 + word.chars().count() <= columns => {
-                line.push(' ');
-                line.push_str(word);
-            }
-            _ => lines.push(word.to_owned()),
-        }
-    }
-    lines
-}
-
 fn width<'a>(texts: impl Iterator<Item = &'a str>, least: usize) -> usize {
     texts.map(|text| text.chars().count()).max().unwrap_or(0).max(least)
 }
@@ -152,16 +137,4 @@ fn handoff_json(seen: &Seen) -> Value {
         })).collect::<Vec<_>>(),
         "mismatches": seen.mismatches.iter().map(mismatch).collect::<Vec<_>>(),
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn evidence_is_broken_at_blanks() {
-        assert_eq!(wrap("one two three", 7), ["one two", "three"]);
-        assert_eq!(wrap("a-very-long-word b", 5), ["a-very-long-word", "b"]);
-        assert!(wrap("", 5).is_empty());
-    }
 }

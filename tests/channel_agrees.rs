@@ -1,5 +1,6 @@
 //! The two sides come to terms: holding the work, withdrawing it, late acknowledgement, hooks.
 #![cfg(feature = "channel")]
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests too")]
 
 mod support;
 

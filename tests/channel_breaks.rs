@@ -1,5 +1,6 @@
 //! Connections break and channels close with handoffs under way: each of them ends in a verdict.
 #![cfg(feature = "channel")]
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests too")]
 
 mod support;
 

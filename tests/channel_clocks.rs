@@ -1,5 +1,6 @@
 //! Two processes whose clocks differ: context is stale when it is old, and not when a clock is wrong.
 #![cfg(feature = "channel")]
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests too")]
 
 mod support;
 

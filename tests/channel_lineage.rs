@@ -1,5 +1,6 @@
 //! What is handed off from inside a task carries its trace, workflow, parent and inputs, and shared work is shared.
 #![cfg(feature = "channel")]
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests too")]
 
 mod support;
 

@@ -1,5 +1,6 @@
 //! Agents without the library, and streams, on the same subjects.
 #![cfg(feature = "channel")]
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests too")]
 
 mod support;
 

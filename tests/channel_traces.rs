@@ -1,5 +1,6 @@
 //! Trace context on the wire: sampling, a caller's own `traceparent`, and headers that were tampered with.
 #![cfg(feature = "channel")]
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests too")]
 
 mod support;
 

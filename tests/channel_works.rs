@@ -1,5 +1,6 @@
 //! The main road: a task is handed off, read back, done and used, in one process over a real server.
 #![cfg(feature = "channel")]
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests too")]
 
 mod support;
 

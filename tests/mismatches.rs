@@ -3,6 +3,7 @@
 //!
 //! The sender is the test itself, the receiver another process; see `receiver_main` for what it can be told to do.
 #![cfg(feature = "channel")]
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests too")]
 
 mod support;
 

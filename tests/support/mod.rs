@@ -2,6 +2,7 @@
 //!
 //! A test program takes it in with `mod support;`.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests too")]
 #![allow(dead_code, reason = "each test program uses its own part of this")]
 #![allow(clippy::print_stderr, reason = "a skipped test has to say so")]
 #![allow(clippy::print_stdout, reason = "a second process talks to its test over standard output")]

@@ -44,7 +44,7 @@ pub(crate) fn facts() -> HandoffFacts {
         parent: Some("019ca8d7-3636-78c7-9041-aadd07892eb7".parse().unwrap()),
         subject: Arc::from("wilco.newsroom.researcher"),
         subject_template: Some(Arc::from("wilco.newsroom.{agent}")),
-        server: Some(Arc::new(ServerAddress { host: "127.0.0.1".to_owned(), port: 4222 })),
+        server: Some(Arc::new(ServerAddress { host: "127.0.0.1".into(), port: 4222 })),
     }
 }
 

@@ -242,7 +242,8 @@ async fn serve_http_connection(mut stream: TcpStream, state: &State) -> std::io:
                 return Ok(());
             }
         }
-        let body: Vec<u8> = bytes.drain(..head_end + length).skip(head_end).collect();
+        let body = bytes[head_end..head_end + length].to_vec();
+        bytes.drain(..head_end + length);
         let is_zipped = headers.get("content-encoding").is_some_and(|coding| coding == "gzip");
         let body = if is_zipped { unzipped(&body)? } else { body };
         let answer = async {

@@ -133,6 +133,15 @@ pub(crate) fn handoffs(n: usize) -> impl Iterator<Item = Record> {
     })
 }
 
+/// The smallest of records, where it is their number that counts.
+pub(crate) fn workflows(n: usize) -> impl Iterator<Item = Record> {
+    (0..n).map(|i| {
+        let mut record = workflow();
+        record.place.span_id = SpanId::from_bytes((i as u64 + 1).to_be_bytes());
+        Record::Workflow(Box::new(record))
+    })
+}
+
 /// The receiver's side of [`handoff`], with two findings.
 pub(crate) fn process() -> ProcessRecord {
     let remote = SpanContext::new(

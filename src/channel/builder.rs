@@ -198,7 +198,7 @@ impl ChannelBuilder {
 fn address(server: &str) -> Option<ServerAddress> {
     let first = server.split(',').next()?.trim();
     let address: async_nats::ServerAddr = first.parse().ok()?;
-    Some(ServerAddress { host: address.host().to_owned(), port: address.port() })
+    Some(ServerAddress { host: address.host().into(), port: address.port() })
 }
 
 fn log(event: &Event) {

@@ -10,7 +10,7 @@ use opentelemetry_sdk::trace::SpanExporter;
 use super::exporter::{self, MetricPlan, Plan, SpanPlan};
 use super::queue::Queue;
 use super::settings::Settings;
-use super::sink::{OwnMetrics, OwnSpans};
+use super::sink::{MetricSink, SpanSink};
 use super::{OtlpConfig, Sampling, Telemetry, TelemetryError, env, names};
 
 /// Says what [`Telemetry`] records and where it sends it.
@@ -22,8 +22,8 @@ pub struct TelemetryBuilder {
     settings: Settings,
     from_env: bool,
     session_attributes: bool,
-    span_exporter: Option<Box<dyn OwnSpans>>,
-    metric_exporter: Option<Arc<dyn OwnMetrics>>,
+    span_exporter: Option<Box<dyn SpanSink>>,
+    metric_exporter: Option<Arc<dyn MetricSink>>,
 }
 
 impl TelemetryBuilder {
@@ -75,7 +75,8 @@ impl TelemetryBuilder {
         self.otlp(OtlpConfig::grpc(url))
     }
 
-    /// Adds a header (HTTP) or an entry of metadata (gRPC) to each OTLP request.
+    /// Adds a header (HTTP) or an entry of metadata (gRPC) to each OTLP request, over one of the same name from the
+    /// environment.
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         let header = (name.into(), value.into());
         self.settings.traces.headers.push(header.clone());

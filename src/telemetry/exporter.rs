@@ -5,16 +5,17 @@ use std::thread;
 use std::time::Duration;
 
 use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::error::OTelSdkError;
 use opentelemetry_sdk::trace::SpanData;
 use tokio::time::Instant;
 
 use super::TelemetryError;
 use super::metrics::Metrics;
-use super::otlp::{Failure, Retry, Signal, SignalKind, Transport};
+use super::otlp::{Attempts, Signal, metric_exporter, span_exporter};
 use super::queue::{Queue, Settled};
 use super::record::Record;
 use super::settings::Limits;
-use super::sink::{MetricSink, OwnMetrics, OwnSpans, SpanSink};
+use super::sink::{MetricSink, SpanSink};
 use super::span::SpanBuilder;
 use super::stats::DropReason;
 
@@ -29,27 +30,32 @@ pub(super) struct Plan {
 
 pub(super) enum SpanPlan {
     Otlp(Signal),
-    Own(Box<dyn OwnSpans>),
+    Own(Box<dyn SpanSink>),
     Nowhere,
 }
 
 pub(super) enum MetricPlan {
     Otlp(Signal, opentelemetry_sdk::metrics::Temporality),
-    Own(Arc<dyn OwnMetrics>),
+    Own(Arc<dyn MetricSink>),
 }
 
 /// Turns records into spans and metrics and sends them, on a thread and a runtime of its own.
 struct Exporter {
     queue: Arc<Queue>,
     limits: Limits,
-    spans: SpanSink,
+    // `None` where only metrics are wanted.
+    spans: Option<Box<dyn SpanSink>>,
+    attempts: Attempts,
     builder: SpanBuilder,
     metrics: Option<Metrics>,
     failing: bool,
 }
 
-const FIRST_DELAY: Duration = Duration::from_millis(100);
-const LONGEST_DELAY: Duration = Duration::from_secs(5);
+// How often a batch under way is asked whether it still may be retried.
+const GLANCE: Duration = Duration::from_millis(50);
+// The runtime's timers are this coarse, with room for a busy machine.
+const TICK: Duration = Duration::from_millis(5);
+const SINK_SHUTDOWN: Duration = Duration::from_millis(500);
 
 /// Starts the thread. Returns once the exporters are set up, or could not be.
 pub(super) fn start(plan: Plan, queue: Arc<Queue>) -> Result<(), TelemetryError> {
@@ -87,25 +93,26 @@ impl Drop for CloseOnExit {
 
 impl Exporter {
     fn new(plan: Plan, queue: Arc<Queue>) -> Result<Self, TelemetryError> {
-        let resource = plan.resource;
-        let spans = match plan.spans {
-            SpanPlan::Otlp(signal) => SpanSink::otlp(Transport::new(&signal, SignalKind::Traces)?, &resource),
-            SpanPlan::Own(mut own) => {
-                own.set_resource_boxed(&resource);
-                SpanSink::Own(own)
-            }
-            SpanPlan::Nowhere => SpanSink::Nowhere,
+        let (limits, resource) = (plan.limits, plan.resource);
+        let attempts = Attempts::default();
+        let mut spans: Option<Box<dyn SpanSink>> = match plan.spans {
+            SpanPlan::Otlp(signal) => Some(Box::new(span_exporter(&signal, limits.export_timeout, &attempts)?)),
+            SpanPlan::Own(own) => Some(own),
+            SpanPlan::Nowhere => None,
         };
-        let metrics = match plan.metrics {
+        if let Some(sink) = &mut spans {
+            sink.set_resource_boxed(&resource);
+        }
+        let metrics: Option<Arc<dyn MetricSink>> = match plan.metrics {
             Some(MetricPlan::Otlp(signal, temporality)) => {
-                Some(MetricSink::Otlp(Transport::new(&signal, SignalKind::Metrics)?, temporality))
+                Some(Arc::new(metric_exporter(&signal, limits.export_timeout, temporality)?))
             }
-            Some(MetricPlan::Own(own)) => Some(MetricSink::Own(own)),
+            Some(MetricPlan::Own(own)) => Some(own),
             None => None,
         };
-        let metrics = metrics.map(|sink| Metrics::new(sink, &resource, &queue, plan.limits));
+        let metrics = metrics.map(|sink| Metrics::new(sink, &resource, &queue, limits));
         let builder = SpanBuilder::new(plan.session_attributes);
-        Ok(Self { queue, limits: plan.limits, spans, builder, metrics, failing: false })
+        Ok(Self { queue, limits, spans, attempts, builder, metrics, failing: false })
     }
 
     async fn run(mut self) {
@@ -135,7 +142,11 @@ impl Exporter {
             metrics.sent(&self.queue).await;
             metrics.shutdown();
         }
-        self.spans.shutdown(Duration::from_millis(500));
+        if let Some(sink) = &self.spans
+            && let Err(error) = sink.shutdown_boxed(SINK_SHUTDOWN)
+        {
+            tracing::warn!(%error, "the span exporter did not shut down");
+        }
     }
 
     async fn export_all(&mut self, records: &mut Vec<Record>) {
@@ -152,7 +163,7 @@ impl Exporter {
                 if let Some(metrics) = &mut self.metrics {
                     metrics.count(&record);
                 }
-                if record.is_due() && !matches!(self.spans, SpanSink::Nowhere) {
+                if record.is_due() && self.spans.is_some() {
                     spans.push(self.builder.span(record));
                 } else {
                     sampled_out += 1;
@@ -163,61 +174,53 @@ impl Exporter {
             }
             self.queue.settle(Settled { sampled_out, ..Settled::default() });
             if !spans.is_empty() {
-                let settled = send(&self.queue, &self.spans, self.limits, spans, &mut self.failing).await;
+                let settled = self.send(spans).await;
                 self.queue.settle(settled);
             }
         }
     }
+
+    /// Sends a batch. The sink retries; how long it may go on is decided here, by dropping its future.
+    async fn send(&mut self, spans: Vec<SpanData>) -> Settled {
+        let count = spans.len() as u64;
+        let Some(sink) = &self.spans else { return Settled { sampled_out: count, ..Settled::default() } };
+        let timeout = self.limits.export_timeout;
+        let begun = Instant::now();
+        self.attempts.restart();
+        let result = tokio::select! {
+            biased;
+            () = self.queue.out_of_time() => {
+                return Settled { dropped: Some((DropReason::Shutdown, count)), ..Settled::default() };
+            }
+            result = sink.export_boxed(spans) => result,
+            () = tokio::time::sleep_until(begun + timeout) => Err(OTelSdkError::Timeout(timeout)),
+            () = overtaken(&self.queue, &self.attempts) => {
+                Err(OTelSdkError::InternalFailure("the queue is full, so it was not tried again".to_owned()))
+            }
+        };
+        let Err(error) = result else {
+            self.failing = false;
+            return Settled { exported: count, ..Settled::default() };
+        };
+        let out_of_time = matches!(error, OTelSdkError::Timeout(_)) || begun.elapsed() + TICK >= timeout;
+        // A last attempt that had hardly any time is not to blame, but those before it, and they were refused.
+        let refused = self.attempts.is_retrying() && self.attempts.last_is_younger_than(timeout / 10);
+        let reason = if out_of_time && !refused { DropReason::Timeout } else { DropReason::ExportFailed };
+        // Once an outage: a log line a batch would only add to the trouble.
+        if !std::mem::replace(&mut self.failing, true) {
+            tracing::warn!(%reason, %error, spans = count, "spans are being dropped");
+        }
+        Settled { dropped: Some((reason, count)), ..Settled::default() }
+    }
 }
 
-/// Sends a batch, again and again while there is reason to hope, time and room in the queue.
-async fn send(queue: &Queue, sink: &SpanSink, limits: Limits, spans: Vec<SpanData>, failing: &mut bool) -> Settled {
-    let count = spans.len() as u64;
-    let give_up = Instant::now() + limits.export_timeout;
-    // Time that runs out between two refusals is the refusals' fault.
-    let mut last = None;
-    let attempts = async {
-        let mut batch = sink.prepare(spans);
-        let mut delay = FIRST_DELAY;
-        loop {
-            let failure = match sink.send(&mut batch).await {
-                Ok(rejected) => return Ok(rejected.min(count)),
-                Err(failure) => failure,
-            };
-            let retry = failure.retry;
-            last = Some(failure);
-            let wait = match retry {
-                Retry::Never => return Err(()),
-                // Spread, so that many processes do not come back to a collector at the same moment.
-                Retry::Later => delay.mul_f64(0.5 + fastrand::f64() / 2.0),
-                Retry::After(wait) => wait.max(delay),
-            };
-            // A batch that cannot be sent must not cost those that wait behind it.
-            if queue.is_full() || Instant::now() + wait >= give_up {
-                return Err(());
-            }
-            tokio::time::sleep(wait).await;
-            delay = (delay * 2).min(LONGEST_DELAY);
+/// Returns once a batch is being sent again while the queue is full: a batch that cannot be sent must not cost those
+/// that wait behind it.
+async fn overtaken(queue: &Queue, attempts: &Attempts) {
+    loop {
+        tokio::time::sleep(GLANCE).await;
+        if attempts.is_retrying() && queue.is_full() {
+            return;
         }
-    };
-    let result = tokio::select! {
-        biased;
-        () = queue.out_of_time() => {
-            return Settled { dropped: Some((DropReason::Shutdown, count)), ..Settled::default() };
-        }
-        result = tokio::time::timeout_at(give_up, attempts) => result,
-    };
-    if let Ok(Ok(rejected)) = result {
-        *failing = false;
-        let dropped = (rejected > 0).then_some((DropReason::ExportFailed, rejected));
-        return Settled { exported: count - rejected, dropped, ..Settled::default() };
     }
-    let failure = last.unwrap_or_else(|| Failure::timed_out(limits.export_timeout));
-    let reason = if failure.timed_out { DropReason::Timeout } else { DropReason::ExportFailed };
-    let message = failure.message;
-    // Once an outage: a log line a batch would only add to the trouble.
-    if !std::mem::replace(failing, true) {
-        tracing::warn!(%reason, message, spans = count, "spans are being dropped");
-    }
-    Settled { dropped: Some((reason, count)), ..Settled::default() }
 }

@@ -29,7 +29,7 @@ pub(super) struct Metrics {
     reader: SharedReader,
     // Holds the pipeline that the reader reads.
     _provider: SdkMeterProvider,
-    sink: MetricSink,
+    sink: Arc<dyn MetricSink>,
     interval: Duration,
     timeout: Duration,
     due: Instant,
@@ -63,8 +63,8 @@ const BYTES: [f64; 12] =
 const SCORES: [f64; 10] = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0];
 
 impl Metrics {
-    pub(super) fn new(sink: MetricSink, resource: &Resource, queue: &Arc<Queue>, limits: Limits) -> Self {
-        let reader = SharedReader(Arc::new(ManualReader::builder().with_temporality(sink.temporality()).build()));
+    pub(super) fn new(sink: Arc<dyn MetricSink>, resource: &Resource, queue: &Arc<Queue>, limits: Limits) -> Self {
+        let reader = SharedReader(Arc::new(ManualReader::builder().with_temporality(sink.temporality_boxed()).build()));
         let provider = SdkMeterProvider::builder().with_reader(reader.clone()).with_resource(resource.clone()).build();
         let scope = InstrumentationScope::builder(names::SCOPE)
             .with_version(env!("CARGO_PKG_VERSION"))
@@ -107,10 +107,9 @@ impl Metrics {
         }
         let (sink, timeout) = (self.sink.clone(), self.timeout);
         self.sending = Some(tokio::spawn(async move {
-            // Sums go on growing, so what is lost now is in the next export: no retry.
-            let reason = match tokio::time::timeout(timeout, sink.send(metrics)).await {
+            let reason = match tokio::time::timeout(timeout, sink.export_boxed(&metrics)).await {
                 Ok(Ok(())) => return,
-                Ok(Err(failure)) => failure.message,
+                Ok(Err(error)) => error.to_string(),
                 Err(_) => format!("no answer within {timeout:?}"),
             };
             tracing::debug!(reason, "the metrics could not be sent");
@@ -127,7 +126,9 @@ impl Metrics {
     }
 
     pub(super) fn shutdown(&self) {
-        self.sink.shutdown(Duration::from_millis(500));
+        if let Err(error) = self.sink.shutdown_boxed(Duration::from_millis(500)) {
+            tracing::warn!(%error, "the metrics exporter did not shut down");
+        }
     }
 }
 

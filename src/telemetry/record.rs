@@ -96,7 +96,7 @@ pub struct HandoffFacts {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerAddress {
     /// Host name or address.
-    pub host: String,
+    pub host: Arc<str>,
     /// TCP port.
     pub port: u16,
 }

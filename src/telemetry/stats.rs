@@ -8,7 +8,8 @@ use std::fmt;
 pub struct Stats {
     /// Records that were given to [`Telemetry::record`](crate::telemetry::Telemetry::record).
     pub recorded: u64,
-    /// Spans that a collector accepted, or that the user's own exporter took.
+    /// Spans in batches that a collector accepted, or that the user's own exporter took. A collector may reject some
+    /// spans of a batch that it accepts: that is logged, and they count here.
     pub exported: u64,
     /// Records that were lost, by reason.
     pub dropped: Dropped,

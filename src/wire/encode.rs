@@ -86,6 +86,18 @@ impl Envelope {
     }
 }
 
+/// One context item as it stands in the header's `ctx`: `name@version/observed-at-ns/max-age-ms/hash32`.
+///
+/// # Errors
+/// [`EncodeError`] if the header could not carry it: it has no name, or a longest age over 2^64 ms.
+#[cfg(feature = "telemetry")]
+pub(crate) fn context_item(context: &Context) -> Result<String, EncodeError> {
+    const LIKELY: usize = 96;
+    let mut out = Writer(String::with_capacity(LIKELY));
+    out.context(context)?;
+    Ok(out.0)
+}
+
 struct Writer(String);
 
 impl Writer {

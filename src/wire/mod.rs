@@ -28,6 +28,8 @@ pub mod trace;
 mod value;
 
 pub use decision::{Choice, Decision, DecodedDecision};
+#[cfg(feature = "telemetry")]
+pub(crate) use encode::context_item;
 pub use envelope::{Decoded, Envelope};
 pub use error::{DecodeError, EncodeError};
 pub use mac::{MacCheck, MacKey};

@@ -22,6 +22,7 @@ use prost::Message;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
+use tonic::codec::CompressionEncoding;
 use tonic::{Request, Response, Status};
 
 /// How a collector treats what it is sent.
@@ -33,6 +34,8 @@ pub(crate) enum Manner {
     Slow(Duration),
     /// Takes connections and requests, and never answers.
     Hung,
+    /// Never answers so many requests, then takes everything.
+    HangsFirst(usize),
     /// Says "not now" so many times (503, `UNAVAILABLE`), then takes everything.
     RefusesFirst(usize),
     /// Says "not now" for ever.
@@ -52,6 +55,8 @@ pub(crate) struct Received {
     pub(crate) headers: Vec<BTreeMap<String, String>>,
     /// Requests for spans, answered or not.
     pub(crate) attempts: usize,
+    /// Requests that the client gave up before they were answered.
+    pub(crate) abandoned: usize,
 }
 
 /// A collector that runs until it is dropped.
@@ -180,12 +185,25 @@ impl State {
                 tokio::time::sleep(wait).await;
                 Answer::Take(0)
             }
-            Manner::Hung => std::future::pending().await,
+            Manner::HangsFirst(n) if attempts > n => Answer::Take(0),
+            Manner::Hung | Manner::HangsFirst(_) => {
+                let _given_up = GivenUp(self);
+                std::future::pending().await
+            }
             Manner::RefusesFirst(n) if attempts > n => Answer::Take(0),
             Manner::RefusesFirst(_) | Manner::RefusesAll => Answer::NotNow,
             Manner::Objects => Answer::Wrong,
             Manner::Rejects(n) => Answer::Take(n),
         }
+    }
+}
+
+/// Counts a request whose handling is dropped, as both servers do when its client goes away.
+struct GivenUp<'a>(&'a State);
+
+impl Drop for GivenUp<'_> {
+    fn drop(&mut self) {
+        self.0.received.lock().unwrap().abandoned += 1;
     }
 }
 
@@ -224,11 +242,21 @@ async fn serve_http_connection(mut stream: TcpStream, state: &State) -> std::io:
                 return Ok(());
             }
         }
-        let body: Vec<u8> = bytes.drain(..head_end + length).skip(head_end).collect();
-        let answer = match path.as_str() {
-            "/v1/traces" => state.spans(ExportTraceServiceRequest::decode(&body[..]).unwrap(), headers).await,
-            "/v1/metrics" => state.metrics(ExportMetricsServiceRequest::decode(&body[..]).unwrap(), headers).await,
-            other => panic!("a request to {other}"),
+        let body = bytes[head_end..head_end + length].to_vec();
+        bytes.drain(..head_end + length);
+        let is_zipped = headers.get("content-encoding").is_some_and(|coding| coding == "gzip");
+        let body = if is_zipped { unzipped(&body)? } else { body };
+        let answer = async {
+            match path.as_str() {
+                "/v1/traces" => state.spans(ExportTraceServiceRequest::decode(&body[..]).unwrap(), headers).await,
+                "/v1/metrics" => state.metrics(ExportMetricsServiceRequest::decode(&body[..]).unwrap(), headers).await,
+                other => panic!("a request to {other}"),
+            }
+        };
+        let answer = tokio::select! {
+            answer = answer => answer,
+            // Nothing more is sent before the answer, so this is the end of the connection.
+            _ = stream.read_buf(&mut bytes) => return Ok(()),
         };
         let (status, body) = match answer {
             Answer::Take(rejected) => ("200 OK", taken(rejected).encode_to_vec()),
@@ -239,6 +267,12 @@ async fn serve_http_connection(mut stream: TcpStream, state: &State) -> std::io:
         stream.write_all(head.as_bytes()).await?;
         stream.write_all(&body).await?;
     }
+}
+
+fn unzipped(body: &[u8]) -> std::io::Result<Vec<u8>> {
+    let mut plain = Vec::new();
+    std::io::Read::read_to_end(&mut flate2::read::GzDecoder::new(body), &mut plain)?;
+    Ok(plain)
 }
 
 fn taken(rejected_spans: u64) -> ExportTraceServiceResponse {
@@ -253,8 +287,8 @@ async fn serve_grpc(listener: TcpListener, state: Arc<State>) {
     let incoming = tonic::transport::server::TcpIncoming::from(listener);
     let service = Service(state);
     tonic::transport::Server::builder()
-        .add_service(TraceServiceServer::new(service.clone()))
-        .add_service(MetricsServiceServer::new(service))
+        .add_service(TraceServiceServer::new(service.clone()).accept_compressed(CompressionEncoding::Gzip))
+        .add_service(MetricsServiceServer::new(service).accept_compressed(CompressionEncoding::Gzip))
         .serve_with_incoming(incoming)
         .await
         .unwrap();

@@ -44,7 +44,7 @@ pub(crate) fn facts() -> HandoffFacts {
         parent: Some("019ca8d7-3636-78c7-9041-aadd07892eb7".parse().unwrap()),
         subject: Arc::from("wilco.newsroom.researcher"),
         subject_template: Some(Arc::from("wilco.newsroom.{agent}")),
-        server: Some(Arc::new(ServerAddress { host: "127.0.0.1".to_owned(), port: 4222 })),
+        server: Some(Arc::new(ServerAddress { host: "127.0.0.1".into(), port: 4222 })),
     }
 }
 
@@ -130,6 +130,15 @@ pub(crate) fn handoffs(n: usize) -> impl Iterator<Item = Record> {
         let mut record = typical();
         record.place.span_id = SpanId::from_bytes((i as u64 + 1).to_be_bytes());
         Record::Handoff(Box::new(record))
+    })
+}
+
+/// The smallest of records, where it is their number that counts.
+pub(crate) fn workflows(n: usize) -> impl Iterator<Item = Record> {
+    (0..n).map(|i| {
+        let mut record = workflow();
+        record.place.span_id = SpanId::from_bytes((i as u64 + 1).to_be_bytes());
+        Record::Workflow(Box::new(record))
     })
 }
 

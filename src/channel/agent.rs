@@ -62,7 +62,7 @@ impl Agent {
     /// Opens the agent's inbox. Several inboxes of one agent, here or elsewhere, share its tasks.
     ///
     /// # Errors
-    /// [`JoinError::Subscribe`] if the subscription could not be made.
+    /// [`JoinError::Subscribe`] if the subscription could not be made, [`JoinError::Closed`] if the channel is closed.
     ///
     /// # Cancel safety
     /// If it is dropped before it returns, there is no inbox.

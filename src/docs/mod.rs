@@ -1,0 +1,22 @@
+//! What is worth knowing beyond the reference, one page a module.
+//!
+//! | page | for whom |
+//! |---|---|
+//! | [`architecture`] | who wants to change something: the map, the life of a handoff, what must stay true and which test says so |
+//! | [`design`] | who wonders why: decisions, with what was measured |
+//! | [`changelog`] | who upgrades |
+//!
+//! The contract for other languages is with the code that keeps it: [`crate::wire::contract`]. Every kind of mismatch,
+//! with an example, is at [`MismatchKind`](crate::model::MismatchKind).
+
+#[doc = include_str!("architecture.md")]
+pub mod architecture {}
+#[doc = include_str!("changelog.md")]
+pub mod changelog {}
+#[doc = include_str!("design.md")]
+pub mod design {}
+
+// So that the program in the README compiles.
+#[cfg(all(doctest, feature = "channel"))]
+#[doc = include_str!("../../README.md")]
+mod readme {}

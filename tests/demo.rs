@@ -1,5 +1,6 @@
 //! `wilco demo`, as a newcomer runs it: the built program, a real server, and a backend that was not written here.
 
+#![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test, which is what is wanted")]
 #![cfg(feature = "cli")]
 
 mod support;
@@ -11,7 +12,6 @@ use serde_json::Value;
 use support::nats::NatsServer;
 
 #[path = "support/otlp.rs"]
-#[allow(clippy::print_stderr, dead_code, reason = "shared with the tests of telemetry")]
 mod otlp;
 #[path = "support/trace_view.rs"]
 mod trace_view;

@@ -1,5 +1,7 @@
 //! The documentation keeps its word where a program can tell.
 
+#![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test, which is what is wanted")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

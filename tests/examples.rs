@@ -1,4 +1,6 @@
 //! The examples do what they say: each is run as a program of its own, on a real server.
+
+#![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test, which is what is wanted")]
 #![cfg(feature = "channel")]
 
 mod support;

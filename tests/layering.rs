@@ -3,6 +3,8 @@
 //! It reads the tokens of `src/**/*.rs`, so comments and texts do not count, and what is inside a macro does. Code
 //! under `#[cfg(test)]` may use what it likes.
 
+#![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test, which is what is wanted")]
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};

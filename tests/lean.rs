@@ -30,7 +30,7 @@ fn the_channel_alone_brings_nothing_of_the_app() {
 fn the_pure_floors_alone_bring_no_network_and_no_runtime() {
     let tree = tree(&["--no-default-features"]);
     assert!(tree.contains("blake3"), "the pure floors are in: {tree:?}");
-    for name in ["tokio", "async-nats", "rustls", "reqwest", "hyper", "opentelemetry_sdk"] {
+    for name in ["tokio", "async-nats", "rustls", "reqwest", "hyper", "opentelemetry-otlp"] {
         assert!(!tree.contains(name), "no features at all still compile {name}");
     }
 }

@@ -3,6 +3,8 @@
 //! Both sides are `tests/python/peer.py`: what it learns here, without a line of this library, is what the library
 //! has to learn from it, and the other way round.
 
+#![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test, which is what is wanted")]
+
 mod support;
 
 use serde_json::{Value, json};

@@ -4,6 +4,8 @@
 //! In blocks marked `console` the commands are the lines that begin with `$ `. A command that the table does not know
 //! fails the test, and so does an entry that the README no longer has.
 
+#![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test, which is what is wanted")]
+
 mod support;
 
 use std::path::Path;

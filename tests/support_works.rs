@@ -1,5 +1,7 @@
 //! The ground that the other tests stand on: servers start, stop and come back, peers talk and die.
 
+#![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test, which is what is wanted")]
+
 mod support;
 
 use std::io::{BufRead, BufReader};

@@ -1,5 +1,6 @@
 //! Collectors good and bad, over HTTP and gRPC: none of them may cost an agent more than counted drops.
 
+#![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test, which is what is wanted")]
 #![cfg(feature = "telemetry")]
 
 use std::process::Command;

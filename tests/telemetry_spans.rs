@@ -1,5 +1,6 @@
 //! What a span says of its record, attribute by attribute. The snapshots are the contract's examples.
 
+#![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test, which is what is wanted")]
 #![cfg(feature = "telemetry")]
 
 use std::fmt::Write;

@@ -1,5 +1,6 @@
 //! An OTLP backend that nobody here wrote takes our spans and shows them: `tv` of PyPI's `trace-view`.
 
+#![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test, which is what is wanted")]
 #![cfg(feature = "telemetry")]
 
 use std::collections::BTreeMap;

@@ -1,5 +1,7 @@
 //! Comparing readbacks through the public door: tables of what agrees and what does not, and properties.
 
+#![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test, which is what is wanted")]
+
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 use wilco::model::{Intent, MismatchKind, Slot};

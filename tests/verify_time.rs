@@ -1,5 +1,7 @@
 //! Clock offsets and freshness through the public door: simulated exchanges, tables and properties.
 
+#![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test, which is what is wanted")]
+
 use std::time::Duration;
 
 use proptest::prelude::*;

@@ -337,6 +337,7 @@ impl MetricsService for Service {
 
 /// The `tv` program of PyPI's `trace-view`, an OTLP backend of somebody else's writing: in the venv that
 /// `WILCO_TEST_VENV` names, or else in `.venv` of the repository. `None` is a skip, said aloud; an error under `CI=true`.
+#[allow(clippy::print_stderr, reason = "a skipped test has to say so")]
 pub(crate) fn find_tv() -> Option<PathBuf> {
     let venv = std::env::var_os("WILCO_TEST_VENV").map(PathBuf::from);
     let venv = venv.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join(".venv"));

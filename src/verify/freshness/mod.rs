@@ -184,9 +184,10 @@ fn by_age(item: &Context, used_at: Timestamp, age: Option<AgeInterval>) -> Fresh
     }
 }
 
-/// `12034 ms`, or `12034 +- 3 ms`. Rounded to microseconds where that is what tells it from the limit.
+/// `12034 ms`, or `12034.2 +- 3.1 ms`: to the microsecond where it is that certain, else to the tenth of a millisecond.
 fn show(age: AgeInterval) -> String {
-    let round = |ms: f64| (ms * 1e3).round() / 1e3;
+    let steps = if age.uncertainty_ms() < 0.1 { 1e3 } else { 10.0 };
+    let round = |ms: f64| (ms * steps).round() / steps;
     match round(age.uncertainty_ms()) {
         0.0 => format!("{} ms", round(age.age_ms())),
         uncertainty => format!("{} +- {uncertainty} ms", round(age.age_ms())),

@@ -8,38 +8,32 @@ use std::sync::{Arc, Mutex};
 
 use async_nats::Subject;
 use bytes::Bytes;
-use opentelemetry::trace::SpanContext;
 use tokio::sync::{Notify, OwnedSemaphorePermit};
 
 use super::carrier;
 use super::delivery::Delivery;
 use super::error::NoResult;
 use super::handoff::Handoff;
+use super::lane::Lane;
 use super::lock::lock;
 use crate::model::{
-    AgentName, Climb, ContentHash, Context, Evidence, HandoffId, HandoffKind, InstanceId, Intent, Mismatch,
-    MismatchKind, Quality, Refusal, Rung, Timestamp, Verdict, WorkflowId,
+    AgentName, Climb, Clock, ContentHash, Context, Evidence, HandoffId, HandoffKind, Intent, Mismatch, MismatchKind,
+    Quality, Refusal, Rung, Timestamp, Verdict, WorkflowId,
 };
-use crate::telemetry::record::{Content, ContextAge, HandoffFacts, HandoffRecord, Outcome, ResultFacts, SpanPlace};
+use crate::telemetry::record::{Content, ContextAge, HandoffRecord, ResultFacts};
 use crate::verify::intent::{Comparer, Comparison};
 use crate::verify::offset::ClockOffset;
 use crate::verify::{freshness, intent, quality};
 use crate::wire::{Choice, Decision};
 
-/// What was fixed when the handoff was sent.
+/// What was fixed when the handoff was sent, as far as it is asked for later. The rest is on the record.
 #[derive(Debug)]
 pub(crate) struct Sent {
     pub(crate) token: u64,
     pub(crate) id: HandoffId,
     pub(crate) attempt: u32,
-    pub(crate) inst: InstanceId,
-    pub(crate) seq: u64,
-    pub(crate) from: AgentName,
-    pub(crate) to: AgentName,
+    pub(crate) lane: Arc<Lane>,
     pub(crate) workflow: WorkflowId,
-    pub(crate) facts: HandoffFacts,
-    pub(crate) place: SpanPlace,
-    pub(crate) carried: Option<SpanContext>,
     pub(crate) at: Timestamp,
     pub(crate) by: Option<Timestamp>,
     pub(crate) content: Content,
@@ -49,17 +43,31 @@ pub(crate) struct Sent {
     pub(crate) within: Option<Arc<Delivery>>,
 }
 
+impl Sent {
+    pub(crate) fn from(&self) -> &AgentName {
+        &self.lane.from
+    }
+
+    pub(crate) fn to(&self) -> &AgentName {
+        &self.lane.to
+    }
+}
+
 /// A handoff as its sender follows it.
 #[derive(Debug)]
 pub(crate) struct Entry {
     pub(crate) sent: Sent,
     state: Mutex<State>,
     changed: Notify,
+    /// How many wait for a change.
+    waiting: AtomicU32,
     handles: AtomicU32,
 }
 
 #[derive(Debug, Default)]
 struct State {
+    /// The record, with what was known at sending; it leaves whole.
+    record: Option<Box<HandoffRecord>>,
     climbs: Vec<Climb>,
     found: Vec<Mismatch>,
     understanding: Understanding,
@@ -77,7 +85,6 @@ struct State {
     score: Option<Quality>,
     context_age: Option<ContextAge>,
     settled: Option<Timestamp>,
-    exported: bool,
     /// Held while the handoff is open, so that open handoffs are bounded.
     permit: Option<OwnedSemaphorePermit>,
 }
@@ -137,14 +144,22 @@ pub(crate) struct Effects {
 }
 
 impl Entry {
-    pub(crate) fn new(sent: Sent, permit: Option<OwnedSemaphorePermit>, found: Vec<Mismatch>) -> Arc<Self> {
-        let first = Climb { rung: Rung::Sent, evidence: Evidence::Declared, by: Some(sent.from.clone()), at: sent.at };
-        let mut climbs = Vec::with_capacity(if sent.handoff.receipts { 6 } else { 2 });
+    pub(crate) fn new(
+        sent: Sent,
+        record: Box<HandoffRecord>,
+        permit: Option<OwnedSemaphorePermit>,
+        found: Option<Mismatch>,
+    ) -> Arc<Self> {
+        let first =
+            Climb { rung: Rung::Sent, evidence: Evidence::Declared, by: Some(sent.from().clone()), at: sent.at };
+        let mut climbs = Vec::with_capacity(if sent.handoff.receipts { 6 } else { 1 });
         climbs.push(first);
+        let found = found.into_iter().collect();
         Arc::new(Self {
             sent,
-            state: Mutex::new(State { climbs, found, permit, ..State::default() }),
+            state: Mutex::new(State { record: Some(record), climbs, found, permit, ..State::default() }),
             changed: Notify::new(),
+            waiting: AtomicU32::new(0),
             handles: AtomicU32::new(1),
         })
     }
@@ -178,6 +193,8 @@ impl Entry {
     }
 
     async fn wait<T>(&self, ready: impl Fn(&State) -> Option<T>) -> T {
+        // Counted before the look: whoever changes the state after it sees that somebody waits.
+        let _waiting = Waiting::on(&self.waiting);
         loop {
             // Registered before the look, so that no change between the two is missed.
             let changed = self.changed.notified();
@@ -185,6 +202,13 @@ impl Entry {
                 return value;
             }
             changed.await;
+        }
+    }
+
+    /// Wakes those who wait, to be called after a change.
+    fn announce(&self) {
+        if self.waiting.load(Ordering::Acquire) > 0 {
+            self.changed.notify_waiters();
         }
     }
 
@@ -200,6 +224,10 @@ impl Entry {
 
     pub(crate) fn found(&self) -> Vec<Mismatch> {
         lock(&self.state).found.clone()
+    }
+
+    pub(crate) fn is_exported(&self) -> bool {
+        lock(&self.state).record.is_none()
     }
 
     pub(crate) fn is_settled(&self) -> bool {
@@ -244,17 +272,17 @@ impl Entry {
                     state.passed();
                     state.find(Mismatch::new(
                         MismatchKind::Undelivered,
-                        format!("the server said \"no responders\" for {}", sent.facts.subject),
+                        format!("the server said \"no responders\" for {}", sent.lane.subject_text),
                     ));
-                    state.end(NoResult::Undelivered { subject: sent.facts.subject.clone() }, now);
+                    state.end(NoResult::Undelivered { subject: sent.lane.subject_text.clone() }, now);
                 }
                 Reply::Stored => state.climb(Rung::Stored, Evidence::Wire, None, now),
                 Reply::Failed { error } => {
-                    state.climb(Rung::Failed, Evidence::Declared, Some(sent.to.clone()), now);
+                    state.climb(Rung::Failed, Evidence::Declared, Some(sent.to().clone()), now);
                     state.find(Mismatch::new(MismatchKind::Failed, error.clone()));
                     state.end(NoResult::Failed { error }, now);
                 }
-                Reply::Refused(refusal) => state.refuse(refusal, Some(sent.to.clone()), now, now),
+                Reply::Refused(refusal) => state.refuse(refusal, Some(sent.to().clone()), now, now),
                 Reply::Result { arrived, claimed, plain, read_back } => {
                     return state.result(sent, arrived, claimed, plain, read_back, comparer, now);
                 }
@@ -364,13 +392,13 @@ impl Entry {
         }
         state.answered = true;
         drop(state);
-        self.changed.notify_waiters();
+        self.announce();
     }
 
     pub(crate) fn mark_checked(&self, by: Option<Quality>, now: Timestamp) {
         let mut state = lock(&self.state);
         state.checked = true;
-        state.climb(Rung::Verified, Evidence::Declared, Some(self.sent.from.clone()), now);
+        state.climb(Rung::Verified, Evidence::Declared, Some(self.sent.from().clone()), now);
         if by.is_some() {
             state.score = by;
         }
@@ -379,12 +407,12 @@ impl Entry {
     pub(crate) fn mark_used(&self, now: Timestamp) {
         let mut state = lock(&self.state);
         state.used = Some(true);
-        state.climb(Rung::Used, Evidence::Declared, Some(self.sent.from.clone()), now);
+        state.climb(Rung::Used, Evidence::Declared, Some(self.sent.from().clone()), now);
         if let Some(mismatch) = self.judge_quality(&state) {
             state.find(mismatch);
         }
         drop(state);
-        self.changed.notify_waiters();
+        self.announce();
     }
 
     pub(crate) fn mark_discarded(&self, why: &str) {
@@ -403,66 +431,47 @@ impl Entry {
     }
 
     /// A receipt or a result of it was dropped. With the last one, what is settled is due for export.
-    pub(crate) fn drop_handle(&self, now: Timestamp) -> Effects {
+    pub(crate) fn drop_handle(&self, clock: &Clock) -> Effects {
         if self.handles.fetch_sub(1, Ordering::AcqRel) > 1 {
             return Effects::default();
         }
-        if self.waits_for_us() {
+        if self.sent.handoff.hold && self.waits_for_us() {
             // The receiver waits for a word that nobody is left to give.
-            return self.decide(Choice::Withdraw, &self.found(), now);
+            return self.decide(Choice::Withdraw, &self.found(), clock.now());
         }
-        self.change(|_, _| None)
+        let state = lock(&self.state);
+        Effects { export: state.settled.is_some() && state.record.is_some(), ..Effects::default() }
     }
 
     /// The finished record; `None` where it was taken before.
-    pub(crate) fn take_record(&self, now: Timestamp) -> Option<HandoffRecord> {
+    pub(crate) fn take_record(&self, clock: &Clock) -> Option<Box<HandoffRecord>> {
         let mut state = lock(&self.state);
-        if std::mem::replace(&mut state.exported, true) {
-            return None;
-        }
-        if let Some(mismatch) = self.judge_quality(&state) {
+        let state = &mut *state;
+        let mut record = state.record.take()?;
+        if let Some(mismatch) = self.judge_quality(state) {
             state.find(mismatch);
         }
-        let verdict = state.final_verdict();
-        let state = &mut *state;
         state.permit = None;
-        // Whoever still holds a receipt may still ask; otherwise all this is moved.
-        let is_asked = self.handles.load(Ordering::Acquire) > 0;
-        let (mismatches, climbs) = if is_asked {
-            (state.found.clone(), state.climbs.clone())
-        } else {
-            (std::mem::take(&mut state.found), std::mem::take(&mut state.climbs))
+        record.ended = state.settled.unwrap_or_else(|| clock.now());
+        record.context_age = state.context_age;
+        record.result = ResultFacts {
+            content: state.result.as_ref().map(|arrived| arrived.content),
+            quality: state.score.take().or_else(|| state.result.as_ref()?.quality.clone()),
+            threshold: self.sent.handoff.threshold,
+            used: state.used,
+            checked: state.result.is_some().then_some(state.checked),
         };
-        let sent = &self.sent;
-        Some(HandoffRecord {
-            place: sent.place.clone(),
-            carried: sent.carried.clone(),
-            facts: sent.facts.clone(),
-            started: sent.at,
-            ended: state.settled.unwrap_or(now),
-            attempt: sent.attempt,
-            inst: Some(sent.inst),
-            seq: Some(sent.seq),
-            content: Some(sent.content),
-            intent: sent.handoff.intent.clone(),
-            read_back: if is_asked { state.read_back.clone() } else { state.read_back.take() },
-            contexts: sent.handoff.contexts.clone(),
-            context_age: state.context_age,
-            context_latest: Vec::new(),
-            inputs: sent.handoff.inputs.clone(),
-            expected_inputs: sent.handoff.owed,
-            reason: sent.handoff.reason.clone(),
-            triggered_by: sent.handoff.triggered_by,
-            deadline: sent.by,
-            result: ResultFacts {
-                content: state.result.as_ref().map(|arrived| arrived.content),
-                quality: state.score.take().or_else(|| state.result.as_ref()?.quality.clone()),
-                threshold: sent.handoff.threshold,
-                used: state.used,
-                checked: state.result.is_some().then_some(state.checked),
-            },
-            outcome: Outcome { verdict, mismatches, climbs },
-        })
+        record.outcome.verdict = state.final_verdict();
+        // Whoever still holds a receipt may still ask; otherwise all this is moved.
+        if self.handles.load(Ordering::Acquire) > 0 {
+            record.read_back = state.read_back.clone();
+            (record.outcome.mismatches, record.outcome.climbs) = (state.found.clone(), state.climbs.clone());
+        } else {
+            record.read_back = state.read_back.take();
+            record.outcome.mismatches = std::mem::take(&mut state.found);
+            record.outcome.climbs = std::mem::take(&mut state.climbs);
+        }
+        Some(record)
     }
 
     fn judge_quality(&self, state: &State) -> Option<Mismatch> {
@@ -484,10 +493,26 @@ impl Entry {
         if settled {
             state.permit = None;
         }
-        let export = settled && !state.exported && self.handles.load(Ordering::Acquire) == 0;
+        let export = settled && state.record.is_some() && self.handles.load(Ordering::Acquire) == 0;
         drop(state);
-        self.changed.notify_waiters();
+        self.announce();
         Effects { decision, settled: settled && !was_settled, export }
+    }
+}
+
+/// One who waits for a change, as long as it lives.
+struct Waiting<'a>(&'a AtomicU32);
+
+impl<'a> Waiting<'a> {
+    fn on(count: &'a AtomicU32) -> Self {
+        count.fetch_add(1, Ordering::AcqRel);
+        Self(count)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
     }
 }
 
@@ -508,8 +533,8 @@ impl State {
             self.control = control;
         }
         self.climb(Rung::Received, Evidence::Declared, by.clone(), receipt.seen_at);
-        if let Some(by) = by.as_ref().filter(|by| **by != sent.to) {
-            self.find(Mismatch::new(MismatchKind::Misrouted, format!("addressed to {}, taken by {by}", sent.to)));
+        if let Some(by) = by.as_ref().filter(|by| *by != sent.to()) {
+            self.find(Mismatch::new(MismatchKind::Misrouted, format!("addressed to {}, taken by {by}", sent.to())));
         }
         if let Some(hash) = receipt.hash {
             let size = receipt.size.unwrap_or(sent.content.size);
@@ -663,7 +688,7 @@ impl State {
             return None;
         }
         let evidence = if plain { Evidence::Wire } else { Evidence::Declared };
-        self.climb(Rung::Completed, evidence, (!plain).then(|| sent.to.clone()), now);
+        self.climb(Rung::Completed, evidence, (!plain).then(|| sent.to().clone()), now);
         if self.settled.is_some() {
             // Too late: on the record as a rung, but nobody waits for it.
             return None;
@@ -676,7 +701,7 @@ impl State {
             self.found.retain(|mismatch| mismatch.kind != MismatchKind::Unacknowledged);
         }
         if read_back.is_some() {
-            self.understand(sent, read_back, comparer, Some(sent.to.clone()), now);
+            self.understand(sent, read_back, comparer, Some(sent.to().clone()), now);
         } else {
             self.answer(Understanding::Unknown("a result came without a readback"));
         }

@@ -84,8 +84,8 @@ impl Sending {
     pub(crate) fn of(sent: &Sent) -> Self {
         Self {
             id: sent.id,
-            from: sent.from.clone(),
-            to: sent.to.clone(),
+            from: sent.from().clone(),
+            to: sent.to().clone(),
             workflow: sent.workflow.clone(),
             kind: sent.handoff.kind,
             attempt: sent.attempt,
@@ -199,7 +199,7 @@ impl Settled {
         let rung = entry.climbs().into_iter().max_by_key(|climb| climb.rung);
         Self {
             id: Some(entry.sent.id),
-            agent: entry.sent.from.clone(),
+            agent: entry.sent.from().clone(),
             is_sender: true,
             rung: rung.map_or((Rung::Sent, Evidence::Declared), |climb| (climb.rung, climb.evidence)),
             verdict: entry.verdict_now(),

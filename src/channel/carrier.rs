@@ -56,12 +56,18 @@ pub(crate) struct From<'a>(pub(crate) Option<&'a HeaderMap>);
 
 impl From<'_> {
     pub(crate) fn get_str(&self, key: &str) -> Option<&str> {
-        let headers = self.0?;
-        if let Some(value) = headers.get(key) {
-            return Some(value.as_str());
+        // A look at each of the few there are; a lookup would copy the name first.
+        let mut other_case = None;
+        for (name, values) in self.0?.iter() {
+            let name: &str = name.as_ref();
+            if name == key {
+                return values.first().map(HeaderValue::as_str);
+            }
+            if other_case.is_none() && name.eq_ignore_ascii_case(key) {
+                other_case = values.first();
+            }
         }
-        let (_, values) = headers.iter().find(|(name, _)| AsRef::<str>::as_ref(*name).eq_ignore_ascii_case(key))?;
-        Some(values.first()?.as_str())
+        other_case.map(HeaderValue::as_str)
     }
 }
 

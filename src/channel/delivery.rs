@@ -17,12 +17,10 @@ use super::hub::{HOLD_UNSAMPLED, Hub, InboxPart, Outgoing};
 use super::lock::lock;
 use super::timers::Timer;
 use crate::model::{
-    AgentName, Climb, Context, Evidence, HandoffId, Intent, Mismatch, MismatchKind, Quality, Refusal, Rung, ShortHash,
+    AgentName, Climb, Context, Evidence, HandoffId, HandoffKind, Intent, Mismatch, MismatchKind, Quality, Refusal, Rung, ShortHash,
     Timestamp, Verdict, WorkflowId,
 };
-use crate::telemetry::record::{
-    Content, ContextAge, HandoffFacts, Outcome, ProcessRecord, Record, ResultFacts, SpanPlace,
-};
+use crate::telemetry::record::{Content, ContextAge, Outcome, ProcessRecord, Record, ResultFacts};
 use crate::verify::freshness::{freshness, worst_age};
 use crate::verify::offset::ClockOffset;
 use crate::wire::{Choice, ContextAgeReport, Decision, Envelope, Receipt};
@@ -31,21 +29,15 @@ use crate::wire::{Choice, ContextAgeReport, Decision, Envelope, Receipt};
 #[derive(Debug)]
 pub(crate) struct Delivery {
     pub(crate) hub: Arc<Hub>,
-    pub(crate) agent: AgentName,
     pub(crate) token: u64,
-    pub(crate) facts: HandoffFacts,
+    /// The record, with what is known since the arrival; at the end it leaves whole.
+    pub(crate) record: Box<ProcessRecord>,
     pub(crate) envelope: Envelope,
     /// What the sender wants, where a plain message said it in clear.
     pub(crate) intent: Option<Intent>,
     pub(crate) payload: Bytes,
-    pub(crate) received: Content,
-    pub(crate) received_at: Timestamp,
     pub(crate) reply: Option<Subject>,
     pub(crate) receipts: Option<Subject>,
-    pub(crate) queue_group: Arc<str>,
-    pub(crate) delivery_count: u32,
-    pub(crate) place: SpanPlace,
-    pub(crate) link: Option<SpanContext>,
     /// Our clock less that of whoever observed the contexts, as far as it is known.
     pub(crate) offset: Option<ClockOffset>,
     /// The message carried plain `Wilco-*` headers, so its sender reads them.
@@ -74,17 +66,17 @@ pub(crate) struct State {
 
 impl Delivery {
     pub(crate) fn id(&self) -> Option<HandoffId> {
-        self.facts.id
+        self.record.facts.id
     }
 
     pub(crate) fn workflow(&self) -> Option<WorkflowId> {
-        self.facts.workflow.clone()
+        self.record.facts.workflow.clone()
     }
 
     /// The process span, as the parent of what is done within the task.
     pub(crate) fn span_context(&self) -> SpanContext {
-        let flags = if self.place.sampled { TraceFlags::SAMPLED } else { TraceFlags::NOT_SAMPLED };
-        SpanContext::new(self.place.trace_id, self.place.span_id, flags, false, self.place.trace_state.clone())
+        let flags = if self.record.place.sampled { TraceFlags::SAMPLED } else { TraceFlags::NOT_SAMPLED };
+        SpanContext::new(self.record.place.trace_id, self.record.place.span_id, flags, false, self.record.place.trace_state.clone())
     }
 
     pub(crate) fn found(&self) -> Vec<Mismatch> {
@@ -99,11 +91,7 @@ impl Delivery {
     }
 
     pub(crate) fn climb(&self, rung: Rung, at: Timestamp) {
-        let climb = Climb { rung, evidence: Evidence::Declared, by: Some(self.agent.clone()), at };
-        let mut state = lock(&self.state);
-        if !state.climbs.iter().any(|known| known.rung == rung) {
-            state.climbs.push(climb);
-        }
+        lock(&self.state).climb(rung, &self.record.agent, at);
     }
 
     // Context.
@@ -171,9 +159,9 @@ impl Delivery {
     /// A receipt of `rung`, with what is known by now. `None` if none was asked for.
     fn receipt(&self, rung: Rung, now: Timestamp) -> Option<Receipt> {
         self.receipts.as_ref()?;
-        let mut receipt = Receipt::new(rung, self.agent.clone(), self.envelope.at, self.received_at, now);
-        receipt.hash = Some(self.received.hash);
-        receipt.size = Some(self.received.size);
+        let mut receipt = Receipt::new(rung, self.record.agent.clone(), self.envelope.at, self.record.started, now);
+        receipt.hash = Some(self.record.received.hash);
+        receipt.size = Some(self.record.received.size);
         receipt.control = Some(self.hub.inbox_subject(InboxPart::Decision, self.token).into());
         let state = lock(&self.state);
         receipt.mismatches = state.found.iter().map(|mismatch| mismatch.kind.as_str().to_owned()).collect();
@@ -254,7 +242,6 @@ impl Delivery {
 
     pub(crate) async fn read_back(&self, intent: Intent) -> Result<(), ReplyError> {
         let now = self.hub.clock.now();
-        self.climb(Rung::Accepted, now);
         let ages = self.use_contexts(now);
         if let Some(sent) = &self.intent {
             // Only a plain message says its intent in clear; then this side can judge for itself.
@@ -262,11 +249,15 @@ impl Delivery {
                 self.find(mismatch);
             }
         }
-        lock(&self.state).read_back = Some(intent.clone());
+        {
+            let mut state = lock(&self.state);
+            state.climb(Rung::Accepted, &self.record.agent, now);
+            state.read_back = Some(intent.clone());
+        }
         if let Some(hooks) = &self.hub.hooks {
             hooks.on_readback(&super::hooks::Readback {
                 id: self.id(),
-                agent: self.agent.clone(),
+                agent: self.record.agent.clone(),
                 intent: intent.clone(),
                 contexts: self.contexts_now(),
                 mismatches: self.found(),
@@ -277,7 +268,9 @@ impl Delivery {
             receipt.context_age = ages;
             receipt
         });
-        self.say(receipt).await?;
+        if receipt.is_some() {
+            self.say(receipt).await?;
+        }
         if self.envelope.hold && self.receipts.is_some() { self.wait_for_go(now).await } else { Ok(()) }
     }
 
@@ -300,7 +293,7 @@ impl Delivery {
     /// only compared with itself; the time on the wire is not known and counts for nothing.
     fn patience(&self, now: Timestamp) -> Option<Duration> {
         let (at, by) = (self.envelope.at?, self.envelope.by?);
-        Some(by.since(at).saturating_sub(now.since(self.received_at)))
+        Some(by.since(at).saturating_sub(now.since(self.record.started)))
     }
 
     async fn decision(&self) -> (Choice, Vec<Mismatch>) {
@@ -381,29 +374,35 @@ impl Delivery {
     }
 
     /// The end of the work: a result for a delegation, a last receipt for a transfer whose sender waits for one.
-    pub(crate) async fn complete(&self, payload: Bytes, quality: Option<Quality>) -> Result<(), ReplyError> {
+    pub(crate) async fn complete(self: Arc<Self>, payload: Bytes, quality: Option<Quality>) -> Result<(), ReplyError> {
         let now = self.hub.clock.now();
         let content = Content { hash: crate::model::ContentHash::of(&payload), size: payload.len() as u64 };
-        self.climb(Rung::Completed, now);
         {
             let mut state = lock(&self.state);
+            state.climb(Rung::Completed, &self.record.agent, now);
             state.result.content = Some(content);
             state.result.quality = quality.clone();
         }
-        let said = match self.reply.clone().filter(|_| self.facts.kind == crate::model::HandoffKind::Delegation) {
-            Some(subject) => self.publish(self.result_message(subject, payload, content, quality)).await,
-            None => {
-                let receipt = self.receipt(Rung::Completed, now).filter(|_| self.envelope.by.is_some());
-                self.say(receipt.map(|mut receipt| {
+        let said = match &self.reply {
+            Some(subject) if self.record.facts.kind == HandoffKind::Delegation => {
+                self.publish(self.result_message(subject.clone(), payload, content, quality)).await
+            }
+            // Without a deadline nobody waits for it.
+            _ if self.receipts.is_some() && self.envelope.by.is_some() => {
+                let receipt = self.receipt(Rung::Completed, now).map(|mut receipt| {
                     receipt.quality = quality;
                     receipt.result_hash = Some(content.hash);
                     receipt.result_size = Some(content.size);
                     receipt
-                }))
-                .await
+                });
+                self.say(receipt).await
+            }
+            _ => {
+                lock(&self.state).answered = true;
+                Ok(())
             }
         };
-        self.finish(now);
+        self.finish_last(now);
         said
     }
 
@@ -459,7 +458,7 @@ impl Delivery {
 
     /// An empty reply that says what went wrong, in the headers that NATS services use. For senders without receipts.
     fn error_message(&self, error: &str, rung: Rung, code: u16) -> Option<Outgoing> {
-        let subject = self.reply.clone().filter(|_| self.facts.kind == crate::model::HandoffKind::Delegation)?;
+        let subject = self.reply.clone().filter(|_| self.record.facts.kind == HandoffKind::Delegation)?;
         let mut headers = async_nats::HeaderMap::new();
         let line: String = error.chars().map(|c| if c.is_control() { ' ' } else { c }).take(500).collect();
         headers.insert(crate::wire::names::NATS_SERVICE_ERROR, line);
@@ -524,7 +523,7 @@ impl Delivery {
         lock(&self.state).decision = Some((decision.decision, mismatches.clone()));
         self.decided.notify_waiters();
         if let Some(hooks) = &self.hub.hooks {
-            let (id, agent) = (self.id(), self.agent.clone());
+            let (id, agent) = (self.id(), self.record.agent.clone());
             hooks.on_decision(&Decided { id, agent, choice: decision.decision, mismatches });
         }
         if lock(&self.state).ended.is_some() {
@@ -532,26 +531,32 @@ impl Delivery {
         }
     }
 
-    /// The work is over. The record leaves at once, unless only a decision can tell whether it is of interest.
+    /// The work is over.
     fn finish(&self, now: Timestamp) {
-        {
+        if self.end(now) {
+            self.export();
+        }
+    }
+
+    /// Whether the work ended now and the record leaves at once: it does unless only a decision can tell whether it is
+    /// of interest.
+    fn end(&self, now: Timestamp) -> bool {
+        let (undecided, clean) = {
             let mut state = lock(&self.state);
             if state.ended.is_some() {
-                return;
+                return false;
             }
             state.ended = Some(now);
-        }
+            (self.receipts.is_some() && state.decision.is_none(), state.found.is_empty())
+        };
         if let Some(hooks) = &self.hub.hooks {
             hooks.on_settled(&self.settled());
         }
-        let undecided = self.receipts.is_some() && lock(&self.state).decision.is_none();
-        let dull = !self.place.sampled && self.found().is_empty();
+        let dull = !self.record.place.sampled && clean;
         if undecided && (dull || self.hub.hooks.is_some()) && !self.hub.is_closed() {
             self.hub.timers.add(Instant::now() + HOLD_UNSAMPLED, Timer::Undecided(self.token));
         }
-        if !(undecided && dull) {
-            self.export();
-        }
+        !(undecided && dull)
     }
 
     /// No decision came, so there was nothing that did not agree.
@@ -573,51 +578,42 @@ impl Delivery {
     }
 
     fn export(&self) {
-        if self.exported.swap(true, Ordering::AcqRel) {
-            return;
+        if self.leave() {
+            let mut record = self.record.clone();
+            lock(&self.state).complete(&mut record, &self.envelope);
+            self.hub.telemetry.record(Record::Process(record));
         }
-        // A decision that comes later is of interest to hooks alone.
-        if self.hub.hooks.is_none() || lock(&self.state).decision.is_some() {
-            self.hub.end_delivery(self.token);
-        }
-        self.hub.telemetry.record(Record::Process(Box::new(self.record())));
     }
 
-    fn record(&self) -> ProcessRecord {
-        let mut state = lock(&self.state);
-        let state = &mut *state;
-        let mut place = self.place.clone();
-        let told = state.decision.as_ref().is_some_and(|(_, mismatches)| !mismatches.is_empty());
-        // The sender's finding makes this side of interest too, but not faulty.
-        place.sampled |= told;
-        let label = |name: &String| {
-            let item = self.envelope.contexts.iter().find(|item| item.name == *name);
-            item.map_or_else(|| name.clone(), Context::label)
-        };
-        ProcessRecord {
-            place,
-            link: self.link.clone(),
-            facts: self.facts.clone(),
-            agent: self.agent.clone(),
-            queue_group: Some(self.queue_group.clone()),
-            started: self.received_at,
-            ended: state.ended.unwrap_or(self.received_at),
-            attempt: self.envelope.attempt.unwrap_or(1),
-            delivery_count: self.delivery_count,
-            inst: self.envelope.inst,
-            seq: self.envelope.seq,
-            received: self.received,
-            read_back: state.read_back.take(),
-            contexts_read: state.read.iter().map(label).collect(),
-            context_latest: std::mem::take(&mut state.latest),
-            context_age: state.context_age,
-            result: std::mem::take(&mut state.result),
-            outcome: Outcome {
-                verdict: verdict_word(&state.found, told, state.decision.as_ref()),
-                mismatches: state.found.clone(),
-                climbs: state.climbs.clone(),
-            },
+    /// As `finish`, by the last who holds the delivery, as a rule: then the record is moved, not copied.
+    fn finish_last(self: Arc<Self>, now: Timestamp) {
+        if !self.end(now) || !self.leave() {
+            return;
         }
+        match Arc::try_unwrap(self) {
+            Ok(Self { hub, mut record, envelope, state, .. }) => {
+                let state = &mut *lock(&state);
+                state.complete(&mut record, &envelope);
+                hub.telemetry.record(Record::Process(record));
+            }
+            Err(shared) => {
+                let mut record = shared.record.clone();
+                lock(&shared.state).complete(&mut record, &shared.envelope);
+                shared.hub.telemetry.record(Record::Process(record));
+            }
+        }
+    }
+
+    /// Marks the record as gone; `false` if it went before.
+    fn leave(&self) -> bool {
+        if self.exported.swap(true, Ordering::AcqRel) {
+            return false;
+        }
+        // A decision that comes later is of interest to hooks alone.
+        if self.receipts.is_some() && (self.hub.hooks.is_none() || lock(&self.state).decision.is_some()) {
+            self.hub.end_delivery(self.token);
+        }
+        true
     }
 
     fn settled(&self) -> Settled {
@@ -632,11 +628,41 @@ impl Delivery {
         };
         Settled {
             id: self.id(),
-            agent: self.agent.clone(),
+            agent: self.record.agent.clone(),
             is_sender: false,
             rung: rung.map_or((Rung::Received, Evidence::Declared), |climb| (climb.rung, climb.evidence)),
             verdict,
             mismatches,
+        }
+    }
+}
+
+impl State {
+    /// Moves what was learnt since the arrival into the record.
+    fn complete(&mut self, record: &mut ProcessRecord, envelope: &Envelope) {
+        let told = self.decision.as_ref().is_some_and(|(_, mismatches)| !mismatches.is_empty());
+        // The sender's finding makes this side of interest too, but not faulty.
+        record.place.sampled |= told;
+        let label = |name: &String| {
+            let item = envelope.contexts.iter().find(|item| item.name == *name);
+            item.map_or_else(|| name.clone(), Context::label)
+        };
+        record.ended = self.ended.unwrap_or(record.started);
+        record.read_back = self.read_back.take();
+        record.contexts_read = self.read.iter().map(label).collect();
+        record.context_latest = std::mem::take(&mut self.latest);
+        record.context_age = self.context_age;
+        record.result = std::mem::take(&mut self.result);
+        record.outcome = Outcome {
+            verdict: verdict_word(&self.found, told, self.decision.as_ref()),
+            mismatches: self.found.clone(),
+            climbs: self.climbs.clone(),
+        };
+    }
+
+    fn climb(&mut self, rung: Rung, by: &AgentName, at: Timestamp) {
+        if !self.climbs.iter().any(|known| known.rung == rung) {
+            self.climbs.push(Climb { rung, evidence: Evidence::Declared, by: Some(by.clone()), at });
         }
     }
 }

@@ -121,11 +121,11 @@ impl Arrival {
     pub(crate) fn of(delivery: &Delivery) -> Self {
         Self {
             id: delivery.id(),
-            from: delivery.facts.from.clone(),
-            agent: delivery.agent.clone(),
+            from: delivery.record.facts.from.clone(),
+            agent: delivery.record.agent.clone(),
             workflow: delivery.workflow(),
-            at: delivery.received_at,
-            size: delivery.received.size,
+            at: delivery.record.started,
+            size: delivery.record.received.size,
             contexts: delivery.contexts_now(),
             mismatches: delivery.found(),
         }

@@ -37,12 +37,12 @@ impl Task {
 
     /// Who handed it over, if the message says so.
     pub fn from(&self) -> Option<&AgentName> {
-        self.delivery().facts.from.as_ref()
+        self.delivery().record.facts.from.as_ref()
     }
 
     /// The workflow it belongs to, if the message says so.
     pub fn workflow(&self) -> Option<&WorkflowId> {
-        self.delivery().facts.workflow.as_ref()
+        self.delivery().record.facts.workflow.as_ref()
     }
 
     /// The payload, read as JSON.
@@ -98,7 +98,7 @@ impl Task {
     /// As [`super::Agent::hand_off`].
     pub async fn hand_off(&self, to: impl AsRef<str>, handoff: Handoff) -> Result<Receipt, HandOffError> {
         let delivery = self.delivery();
-        let lanes = delivery.hub.lanes(&delivery.agent);
+        let lanes = delivery.hub.lanes(&delivery.record.agent);
         send::send(&delivery.hub, &lanes, to.as_ref(), Attempt { handoff, again: None }, Some(delivery)).await
     }
 
@@ -115,7 +115,7 @@ impl Task {
         handoff: Handoff,
     ) -> Result<FanOut, HandOffError> {
         let delivery = self.delivery();
-        let lanes = delivery.hub.lanes(&delivery.agent);
+        let lanes = delivery.hub.lanes(&delivery.record.agent);
         FanOut::send(&delivery.hub, &lanes, to, handoff, Some(delivery)).await
     }
 

@@ -29,9 +29,8 @@ mod value;
 
 pub use decision::{Choice, Decision, DecodedDecision};
 #[cfg(feature = "channel")]
+pub(crate) use decode::Known;
 pub(crate) use envelope::EnvelopeRef;
-#[cfg(not(feature = "channel"))]
-use envelope::EnvelopeRef;
 pub use envelope::{Decoded, Envelope};
 pub use error::{DecodeError, EncodeError};
 pub use mac::{MacCheck, MacKey};

@@ -17,10 +17,10 @@ use super::hub::{HOLD_UNSAMPLED, Hub, InboxPart, Outgoing};
 use super::lock::lock;
 use super::timers::Timer;
 use crate::model::{
-    AgentName, Climb, Context, Evidence, HandoffId, HandoffKind, Intent, Mismatch, MismatchKind, Quality, Refusal, Rung, ShortHash,
-    Timestamp, Verdict, WorkflowId,
+    AgentName, Climb, Context, Evidence, HandoffId, HandoffKind, Intent, Mismatch, MismatchKind, Quality, Refusal,
+    Rung, ShortHash, Timestamp, Verdict, WorkflowId,
 };
-use crate::telemetry::record::{Content, ContextAge, Outcome, ProcessRecord, Record, ResultFacts};
+use crate::telemetry::record::{Content, ContextAge, ProcessRecord, Record, ResultFacts};
 use crate::verify::freshness::{freshness, worst_age};
 use crate::verify::offset::ClockOffset;
 use crate::wire::{Choice, ContextAgeReport, Decision, Envelope, Receipt};
@@ -76,7 +76,13 @@ impl Delivery {
     /// The process span, as the parent of what is done within the task.
     pub(crate) fn span_context(&self) -> SpanContext {
         let flags = if self.record.place.sampled { TraceFlags::SAMPLED } else { TraceFlags::NOT_SAMPLED };
-        SpanContext::new(self.record.place.trace_id, self.record.place.span_id, flags, false, self.record.place.trace_state.clone())
+        SpanContext::new(
+            self.record.place.trace_id,
+            self.record.place.span_id,
+            flags,
+            false,
+            self.record.place.trace_state.clone(),
+        )
     }
 
     pub(crate) fn found(&self) -> Vec<Mismatch> {
@@ -579,10 +585,16 @@ impl Delivery {
 
     fn export(&self) {
         if self.leave() {
-            let mut record = self.record.clone();
-            lock(&self.state).complete(&mut record, &self.envelope);
-            self.hub.telemetry.record(Record::Process(record));
+            self.hub.telemetry.record(Record::Process(self.copied_record()));
         }
+    }
+
+    fn copied_record(&self) -> Box<ProcessRecord> {
+        let mut record = self.record.clone();
+        let mut state = lock(&self.state);
+        state.complete(&mut record, &self.envelope);
+        (record.outcome.mismatches, record.outcome.climbs) = (state.found.clone(), state.climbs.clone());
+        record
     }
 
     /// As `finish`, by the last who holds the delivery, as a rule: then the record is moved, not copied.
@@ -594,13 +606,12 @@ impl Delivery {
             Ok(Self { hub, mut record, envelope, state, .. }) => {
                 let state = &mut *lock(&state);
                 state.complete(&mut record, &envelope);
+                // Nobody is left who could ask.
+                record.outcome.mismatches = std::mem::take(&mut state.found);
+                record.outcome.climbs = std::mem::take(&mut state.climbs);
                 hub.telemetry.record(Record::Process(record));
             }
-            Err(shared) => {
-                let mut record = shared.record.clone();
-                lock(&shared.state).complete(&mut record, &shared.envelope);
-                shared.hub.telemetry.record(Record::Process(record));
-            }
+            Err(shared) => shared.hub.telemetry.record(Record::Process(shared.copied_record())),
         }
     }
 
@@ -638,7 +649,7 @@ impl Delivery {
 }
 
 impl State {
-    /// Moves what was learnt since the arrival into the record.
+    /// Moves what was learnt since the arrival into the record, but for findings and rungs, which are asked for later.
     fn complete(&mut self, record: &mut ProcessRecord, envelope: &Envelope) {
         let told = self.decision.as_ref().is_some_and(|(_, mismatches)| !mismatches.is_empty());
         // The sender's finding makes this side of interest too, but not faulty.
@@ -653,11 +664,7 @@ impl State {
         record.context_latest = std::mem::take(&mut self.latest);
         record.context_age = self.context_age;
         record.result = std::mem::take(&mut self.result);
-        record.outcome = Outcome {
-            verdict: verdict_word(&self.found, told, self.decision.as_ref()),
-            mismatches: self.found.clone(),
-            climbs: self.climbs.clone(),
-        };
+        record.outcome.verdict = verdict_word(&self.found, told, self.decision.as_ref());
     }
 
     fn climb(&mut self, rung: Rung, by: &AgentName, at: Timestamp) {

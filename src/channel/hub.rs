@@ -332,6 +332,7 @@ impl Hub {
         let now = self.clock.now();
         // All at once: a lock for each of them would cost more than the rest.
         let mut records = Vec::with_capacity(passed.len());
+        let mut gone = Vec::with_capacity(passed.len());
         for entry in &passed {
             let effects = entry.on_passed(now);
             if effects.settled {
@@ -339,12 +340,13 @@ impl Hub {
             }
             if effects.export {
                 records.extend(entry.take_record(&self.clock).map(Record::Handoff));
+                gone.push(entry.sent.token);
             }
         }
         self.telemetry.record_all(records);
         let mut entries = lock(&self.entries);
-        for entry in passed.iter().filter(|entry| entry.is_exported()) {
-            entries.remove(&entry.sent.token);
+        for token in gone {
+            entries.remove(&token);
         }
     }
 

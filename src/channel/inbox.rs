@@ -130,9 +130,12 @@ impl Inbox {
     /// What can be told of a task before its agent has looked at it.
     fn check(&mut self, delivery: &Delivery, duplicate: bool, mac: MacCheck) {
         let envelope = &delivery.envelope;
-        if let Some(mismatch) =
-            crate::verify::content(envelope.hash, envelope.size, delivery.record.received.hash, delivery.record.received.size)
-        {
+        if let Some(mismatch) = crate::verify::content(
+            envelope.hash,
+            envelope.size,
+            delivery.record.received.hash,
+            delivery.record.received.size,
+        ) {
             delivery.find(mismatch);
         }
         if self.hub.key.is_some() && matches!(mac, MacCheck::Wrong) {

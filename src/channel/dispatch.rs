@@ -109,9 +109,8 @@ fn offset(hub: &Hub, entry: &Entry, receipt: &Receipt, now: crate::model::Timest
     }
     // The control subject ends in a number; what is before it names the receiving instance.
     let instance = control.rsplit_once('.').map_or(receipt.by.as_str(), |(inbox, _)| inbox);
-    let lane = hub.lanes(&entry.sent.from).known(entry.sent.to.as_str())?;
     let sent_at = receipt.sent_at.unwrap_or(entry.sent.at);
-    lane.exchange(instance, [sent_at, receipt.seen_at, receipt.at, now])
+    entry.sent.lane.exchange(instance, [sent_at, receipt.seen_at, receipt.at, now])
 }
 
 fn reply(hub: &Hub, entry: &Arc<Entry>, message: Message) {

@@ -84,8 +84,8 @@ impl Sending {
     pub(crate) fn of(sent: &Sent) -> Self {
         Self {
             id: sent.id,
-            from: sent.from.clone(),
-            to: sent.to.clone(),
+            from: sent.from().clone(),
+            to: sent.to().clone(),
             workflow: sent.workflow.clone(),
             kind: sent.handoff.kind,
             attempt: sent.attempt,
@@ -121,11 +121,11 @@ impl Arrival {
     pub(crate) fn of(delivery: &Delivery) -> Self {
         Self {
             id: delivery.id(),
-            from: delivery.facts.from.clone(),
-            agent: delivery.agent.clone(),
+            from: delivery.record.facts.from.clone(),
+            agent: delivery.record.agent.clone(),
             workflow: delivery.workflow(),
-            at: delivery.received_at,
-            size: delivery.received.size,
+            at: delivery.record.started,
+            size: delivery.record.received.size,
             contexts: delivery.contexts_now(),
             mismatches: delivery.found(),
         }
@@ -199,7 +199,7 @@ impl Settled {
         let rung = entry.climbs().into_iter().max_by_key(|climb| climb.rung);
         Self {
             id: Some(entry.sent.id),
-            agent: entry.sent.from.clone(),
+            agent: entry.sent.from().clone(),
             is_sender: true,
             rung: rung.map_or((Rung::Sent, Evidence::Declared), |climb| (climb.rung, climb.evidence)),
             verdict: entry.verdict_now(),

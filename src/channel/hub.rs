@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use async_nats::{Client, HeaderMap, Subject};
 use bytes::Bytes;
+use opentelemetry::trace::{SpanId, TraceId};
 use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
 use tokio::time::Instant;
 
@@ -18,12 +19,13 @@ use super::hooks::{Hooks, Settled};
 use super::lane::AgentLanes;
 use super::lock::lock;
 use super::timers::{Timer, Timers};
+use super::token::ByToken;
 use crate::model::{AgentName, ChannelName, Clock, InstanceId, WorkflowId};
 use crate::telemetry::Telemetry;
 use crate::telemetry::record::{Record, ServerAddress};
 use crate::verify::freshness::KnownVersions;
 use crate::verify::intent::Comparer;
-use crate::wire::MacKey;
+use crate::wire::{MacKey, trace};
 
 /// How long a settled handoff waits for its result to be used before its span is exported all the same.
 pub(crate) const EXPORT_AFTER: Duration = Duration::from_secs(60);
@@ -59,9 +61,10 @@ pub(crate) struct Hub {
     pub(crate) lost: AtomicU64,
     agents: Mutex<HashMap<AgentName, Arc<AgentLanes>>>,
     members: Option<Vec<AgentName>>,
+    last_trace: Mutex<Option<(WorkflowId, (TraceId, SpanId))>>,
     next_token: AtomicU64,
-    entries: Mutex<HashMap<u64, Arc<Entry>>>,
-    deliveries: Mutex<HashMap<u64, Arc<Delivery>>>,
+    entries: Mutex<ByToken<Arc<Entry>>>,
+    deliveries: Mutex<ByToken<Arc<Delivery>>>,
     pub(crate) timers: Arc<Timers>,
     confirmations: Mutex<HashMap<u64, oneshot::Sender<()>>>,
     transit: Mutex<Transit>,
@@ -138,6 +141,7 @@ impl Hub {
             lost: AtomicU64::new(0),
             agents: Mutex::default(),
             members,
+            last_trace: Mutex::default(),
             next_token: AtomicU64::new(1),
             entries: Mutex::default(),
             deliveries: Mutex::default(),
@@ -179,13 +183,29 @@ impl Hub {
 
     /// `{inbox}.{part}.{token}`
     pub(crate) fn inbox_subject(&self, part: InboxPart, token: u64) -> String {
-        let mut subject = String::with_capacity(self.inbox.len() + 20);
+        let mut digits = itoa::Buffer::new();
+        let digits = digits.format(token);
+        // To the byte: a text with room to spare is allocated once more on its way into a subject.
+        let mut subject = String::with_capacity(self.inbox.len() + 3 + digits.len());
         subject.push_str(&self.inbox);
         subject.push('.');
         subject.push(part.letter());
         subject.push('.');
-        push_number(token, &mut subject);
+        subject.push_str(digits);
         subject
+    }
+
+    /// As [`trace::workflow_trace`]; that of the workflow asked for last is remembered.
+    pub(crate) fn trace_of(&self, workflow: &WorkflowId) -> (TraceId, SpanId) {
+        let mut last = lock(&self.last_trace);
+        match &*last {
+            Some((known, trace)) if known == workflow => *trace,
+            _ => {
+                let trace = trace::workflow_trace(workflow);
+                *last = Some((workflow.clone(), trace));
+                trace
+            }
+        }
     }
 
     // Open handoffs.
@@ -217,25 +237,29 @@ impl Hub {
             }
         }
         if effects.settled {
-            self.telemetry.handoff_settled();
-            if let Some(hooks) = &self.hooks {
-                hooks.on_settled(&Settled::sender(entry));
-            }
-            if !effects.export {
-                self.timers.add(Instant::now() + EXPORT_AFTER, Timer::Export(entry.sent.token));
-            }
+            self.on_settled(entry, effects.export);
         }
         if effects.export {
             self.export(entry);
         }
     }
 
+    fn on_settled(&self, entry: &Arc<Entry>, leaves: bool) {
+        self.telemetry.handoff_settled();
+        if let Some(hooks) = &self.hooks {
+            hooks.on_settled(&Settled::sender(entry));
+        }
+        if !leaves {
+            self.timers.add(Instant::now() + EXPORT_AFTER, Timer::Export(entry.sent.token));
+        }
+    }
+
     /// Records the span of a handoff, and stops following it.
     pub(crate) fn export(&self, entry: &Arc<Entry>) {
-        lock(&self.entries).remove(&entry.sent.token);
-        if let Some(record) = entry.take_record(self.clock.now()) {
-            self.telemetry.record(Record::Handoff(Box::new(record)));
+        if let Some(record) = entry.take_record(&self.clock) {
+            self.telemetry.record(Record::Handoff(record));
         }
+        lock(&self.entries).remove(&entry.sent.token);
     }
 
     pub(crate) fn close_workflow(&self, workflow: &WorkflowId) {
@@ -306,9 +330,23 @@ impl Hub {
             passed
         };
         let now = self.clock.now();
-        for entry in passed {
+        // All at once: a lock for each of them would cost more than the rest.
+        let mut records = Vec::with_capacity(passed.len());
+        let mut gone = Vec::with_capacity(passed.len());
+        for entry in &passed {
             let effects = entry.on_passed(now);
-            self.apply(&entry, effects);
+            if effects.settled {
+                self.on_settled(entry, effects.export);
+            }
+            if effects.export {
+                records.extend(entry.take_record(&self.clock).map(Record::Handoff));
+                gone.push(entry.sent.token);
+            }
+        }
+        self.telemetry.record_all(records);
+        let mut entries = lock(&self.entries);
+        for token in gone {
+            entries.remove(&token);
         }
     }
 
@@ -498,20 +536,6 @@ impl InboxPart {
     }
 }
 
-fn push_number(mut number: u64, out: &mut String) {
-    let mut digits = [0_u8; 20];
-    let mut first = digits.len();
-    loop {
-        first -= 1;
-        digits[first] = b'0' + (number % 10) as u8;
-        number /= 10;
-        if number == 0 {
-            break;
-        }
-    }
-    digits[first..].iter().for_each(|digit| out.push(char::from(*digit)));
-}
-
 impl std::fmt::Debug for Hub {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Hub").field("channel", &self.channel).field("inst", &self.inst).finish_non_exhaustive()
@@ -528,11 +552,5 @@ mod tests {
         for bad in ["", "r", "r.", "r.x", "x.1", "r.-1", "r.99999999999999999999999"] {
             assert_eq!(InboxPart::parse(bad), None, "{bad}");
         }
-        let mut text = String::new();
-        push_number(u64::MAX, &mut text);
-        assert_eq!(text, u64::MAX.to_string());
-        text.clear();
-        push_number(0, &mut text);
-        assert_eq!(text, "0");
     }
 }

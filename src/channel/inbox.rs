@@ -15,10 +15,10 @@ use super::hub::Hub;
 use super::offer::Offer;
 use super::timers::Timer;
 use crate::model::{AgentName, ContentHash, HandoffKind, Mismatch, MismatchKind, Rung, WorkflowId};
-use crate::telemetry::record::{Content, HandoffFacts, SpanPlace};
+use crate::telemetry::record::{Content, HandoffFacts, Outcome, ProcessRecord, ResultFacts, SpanPlace};
 use crate::verify::offset::ClockOffset;
 use crate::verify::order::{DuplicateTracker, SequenceTracker};
-use crate::wire::{Envelope, MacCheck, Plain, names, subject, trace};
+use crate::wire::{Envelope, Known, MacCheck, Plain, names, subject, trace};
 
 /// Where an agent takes its tasks from. Every inbox of an agent is in the agent's queue group, so several instances
 /// share the work.
@@ -34,6 +34,8 @@ pub struct Inbox {
     order: SequenceTracker,
     duplicates: DuplicateTracker,
     suppressed: u64,
+    last_from: Option<AgentName>,
+    last_workflow: Option<WorkflowId>,
 }
 
 impl Inbox {
@@ -48,6 +50,8 @@ impl Inbox {
             order: SequenceTracker::default(),
             duplicates: DuplicateTracker::default(),
             suppressed: 0,
+            last_from: None,
+            last_workflow: None,
         }
     }
 
@@ -95,7 +99,10 @@ impl Inbox {
         let now = self.hub.clock.now();
         let headers = message.headers.as_ref();
         let get = carrier::From(headers);
-        let (read, mac) = read(&self.hub, &get, message.reply.is_some());
+        let known =
+            Known { from: self.last_from.as_ref(), to: Some(&self.agent), workflow: self.last_workflow.as_ref() };
+        let (read, mac) = read(&self.hub, &get, known, message.reply.is_some());
+        self.remember(&read.envelope);
         let attempt = read.envelope.attempt.unwrap_or(1);
         let duplicate = read.envelope.id.is_some_and(|id| self.duplicates.seen(id, attempt));
         if duplicate && !self.hub.keep_duplicates {
@@ -123,9 +130,12 @@ impl Inbox {
     /// What can be told of a task before its agent has looked at it.
     fn check(&mut self, delivery: &Delivery, duplicate: bool, mac: MacCheck) {
         let envelope = &delivery.envelope;
-        if let Some(mismatch) =
-            crate::verify::content(envelope.hash, envelope.size, delivery.received.hash, delivery.received.size)
-        {
+        if let Some(mismatch) = crate::verify::content(
+            envelope.hash,
+            envelope.size,
+            delivery.record.received.hash,
+            delivery.record.received.size,
+        ) {
             delivery.find(mismatch);
         }
         if self.hub.key.is_some() && matches!(mac, MacCheck::Wrong) {
@@ -156,38 +166,52 @@ impl Inbox {
             reply => (reply.cloned(), 1),
         };
         let receipts = envelope.receipts.as_ref().filter(|to| subject::check_reply(to).is_ok());
-        Delivery {
-            token: self.hub.new_token(),
-            agent: self.agent.clone(),
-            facts: HandoffFacts {
-                id: envelope.id,
-                workflow: envelope.workflow.clone(),
-                from: envelope.from.clone(),
-                to: envelope.to.clone().or_else(|| Some(self.agent.clone())),
-                kind: envelope.kind.unwrap_or(if reply.is_some() {
-                    HandoffKind::Delegation
-                } else {
-                    HandoffKind::Transfer
-                }),
-                parent: envelope.parent,
-                subject: if *message.subject == *self.subject {
-                    self.subject.clone()
-                } else {
-                    message.subject.as_str().into()
-                },
-                subject_template: None,
-                server: self.hub.server.clone(),
+        let facts = HandoffFacts {
+            id: envelope.id,
+            workflow: envelope.workflow.clone(),
+            from: envelope.from.clone(),
+            to: envelope.to.clone().or_else(|| Some(self.agent.clone())),
+            kind: envelope.kind.unwrap_or(if reply.is_some() {
+                HandoffKind::Delegation
+            } else {
+                HandoffKind::Transfer
+            }),
+            parent: envelope.parent,
+            subject: if *message.subject == *self.subject {
+                self.subject.clone()
+            } else {
+                message.subject.as_str().into()
             },
-            intent,
-            payload: message.payload.clone(),
-            received: Content { hash: ContentHash::of(&message.payload), size: message.payload.len() as u64 },
-            received_at: now,
-            receipts: receipts.map(|to| async_nats::Subject::from(&**to)),
-            reply,
-            queue_group: self.queue_group.clone(),
-            delivery_count,
+            subject_template: None,
+            server: self.hub.server.clone(),
+        };
+        let record = Box::new(ProcessRecord {
             place,
             link,
+            facts,
+            agent: self.agent.clone(),
+            queue_group: Some(self.queue_group.clone()),
+            started: now,
+            ended: now,
+            attempt: envelope.attempt.unwrap_or(1),
+            delivery_count,
+            inst: envelope.inst,
+            seq: envelope.seq,
+            received: Content { hash: ContentHash::of(&message.payload), size: message.payload.len() as u64 },
+            read_back: None,
+            contexts_read: Vec::new(),
+            context_latest: Vec::new(),
+            context_age: None,
+            result: ResultFacts::default(),
+            outcome: Outcome { verdict: "pending", mismatches: Vec::new(), climbs: Vec::new() },
+        });
+        Delivery {
+            token: self.hub.new_token(),
+            record,
+            intent,
+            payload: message.payload.clone(),
+            receipts: receipts.map(|to| async_nats::Subject::from(&**to)),
+            reply,
             // On one host there is one clock; what else is known of the sender's comes with the message.
             offset: if envelope.inst == Some(self.hub.inst) {
                 Some(ClockOffset::ZERO)
@@ -202,6 +226,16 @@ impl Inbox {
             hub: self.hub.clone(),
         }
     }
+
+    /// Remembers the names that came, since the next message most likely brings the same.
+    fn remember(&mut self, envelope: &Envelope) {
+        if self.last_from != envelope.from {
+            self.last_from.clone_from(&envelope.from);
+        }
+        if self.last_workflow != envelope.workflow {
+            self.last_workflow.clone_from(&envelope.workflow);
+        }
+    }
 }
 
 struct Read {
@@ -212,9 +246,9 @@ struct Read {
 
 /// What the headers say: the packed one, else the plain ones. Malformed parts are logged, and the message still
 /// reaches its agent.
-fn read(hub: &Hub, get: &carrier::From<'_>, has_reply: bool) -> (Read, MacCheck) {
+fn read(hub: &Hub, get: &carrier::From<'_>, known: Known<'_>, has_reply: bool) -> (Read, MacCheck) {
     if let Some(value) = get.get_str(names::WILCO) {
-        let decoded = crate::wire::Envelope::decode(value, hub.key.as_ref());
+        let decoded = Envelope::decode_knowing(value, hub.key.as_ref(), known);
         for problem in &decoded.problems {
             tracing::debug!(%problem, "a part of a `Wilco` header could not be read");
         }
@@ -239,7 +273,7 @@ fn place(hub: &Hub, workflow: Option<&WorkflowId>, headers: Option<&HeaderMap>) 
             (parent.trace_id(), parent.span_id(), parent.trace_state().clone(), Some(parent.is_sampled()))
         }
         (None, Some(workflow)) => {
-            let (trace_id, root) = trace::workflow_trace(workflow);
+            let (trace_id, root) = hub.trace_of(workflow);
             (trace_id, root, TraceState::NONE, None)
         }
         (None, None) => (TraceId::from(fastrand::u128(1..)), SpanId::INVALID, TraceState::NONE, None),

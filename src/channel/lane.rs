@@ -17,6 +17,7 @@ pub(crate) struct AgentLanes {
 /// The way from one agent to another: where it leads, and how many handoffs went along it.
 #[derive(Debug)]
 pub(crate) struct Lane {
+    pub(crate) from: AgentName,
     pub(crate) to: AgentName,
     pub(crate) subject: Subject,
     pub(crate) subject_text: Arc<str>,
@@ -45,14 +46,15 @@ impl AgentLanes {
 
     pub(crate) fn open(&self, to: AgentName, subject: String) -> Arc<Lane> {
         let mut lanes = lock(&self.lanes);
-        lanes.entry(to.clone()).or_insert_with(|| Arc::new(Lane::new(to, subject))).clone()
+        lanes.entry(to.clone()).or_insert_with(|| Arc::new(Lane::new(self.agent.clone(), to, subject))).clone()
     }
 }
 
 impl Lane {
-    fn new(to: AgentName, subject: String) -> Self {
+    fn new(from: AgentName, to: AgentName, subject: String) -> Self {
         let subject_text: Arc<str> = subject.as_str().into();
-        Self { to, subject: subject.into(), subject_text, seq: tokio::sync::Mutex::new(0), clocks: Mutex::default() }
+        let seq = tokio::sync::Mutex::new(0);
+        Self { from, to, subject: subject.into(), subject_text, seq, clocks: Mutex::default() }
     }
 
     /// Takes in the four stamps of an exchange; returns the offset of that instance's clock, as now known.

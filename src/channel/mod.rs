@@ -26,6 +26,7 @@ mod result;
 mod send;
 mod task;
 mod timers;
+mod token;
 mod workflow;
 
 pub use agent::Agent;

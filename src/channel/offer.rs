@@ -33,17 +33,17 @@ impl Offer {
 
     /// Who handed it over, if the message says so.
     pub fn from(&self) -> Option<&AgentName> {
-        self.delivery().facts.from.as_ref()
+        self.delivery().record.facts.from.as_ref()
     }
 
     /// The workflow it belongs to, if the message says so.
     pub fn workflow(&self) -> Option<&WorkflowId> {
-        self.delivery().facts.workflow.as_ref()
+        self.delivery().record.facts.workflow.as_ref()
     }
 
     /// Delegation or transfer. A plain message with a reply subject is taken for a delegation.
     pub fn kind(&self) -> HandoffKind {
-        self.delivery().facts.kind
+        self.delivery().record.facts.kind
     }
 
     /// 1 for the sender's first attempt.
@@ -71,7 +71,7 @@ impl Offer {
 
     /// The hash of the payload as it came.
     pub fn hash(&self) -> ContentHash {
-        self.delivery().received.hash
+        self.delivery().record.received.hash
     }
 
     /// Whether the payload is what was sent. `true` also where the message does not say what was sent.

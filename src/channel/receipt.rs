@@ -35,7 +35,7 @@ impl Receipt {
 
     /// The agent it was handed to.
     pub fn to(&self) -> &crate::model::AgentName {
-        &self.entry.sent.to
+        self.entry.sent.to()
     }
 
     /// The workflow it belongs to.
@@ -140,8 +140,8 @@ impl Receipt {
         let sent = &self.entry.sent;
         let handoff = sent.handoff.clone();
         let again = Some((sent.id, sent.attempt + 1, sent.workflow.clone()));
-        let lanes = self.hub.lanes(&sent.from);
-        send::send(&self.hub, &lanes, sent.to.as_str(), Attempt { handoff, again }, sent.within.as_ref()).await
+        let lanes = self.hub.lanes(sent.from());
+        send::send(&self.hub, &lanes, sent.to().as_str(), Attempt { handoff, again }, sent.within.as_ref()).await
     }
 
     fn decide(&self, kind: Choice, found: &[Mismatch]) {
@@ -160,7 +160,7 @@ impl Clone for Receipt {
 
 impl Drop for Receipt {
     fn drop(&mut self) {
-        let effects: Effects = self.entry.drop_handle(self.hub.clock.now());
+        let effects: Effects = self.entry.drop_handle(&self.hub.clock);
         self.hub.apply(&self.entry, effects);
     }
 }

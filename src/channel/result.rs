@@ -33,7 +33,7 @@ impl<T> TaskResult<T> {
 
     /// The agent that was asked.
     pub fn by(&self) -> &crate::model::AgentName {
-        &self.handle.entry.sent.to
+        self.handle.entry.sent.to()
     }
 
     /// The hash of the result's bytes, for [`super::Handoff::rests_on`].
@@ -109,7 +109,7 @@ impl<T> Deref for TaskResult<T> {
 
 impl Drop for Handle {
     fn drop(&mut self) {
-        let effects = self.entry.drop_handle(self.hub.clock.now());
+        let effects = self.entry.drop_handle(&self.hub.clock);
         self.hub.apply(&self.entry, effects);
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::client::PublishErrorKind;
-use async_nats::{HeaderMap, HeaderName, HeaderValue, Subject};
+use async_nats::{HeaderMap, HeaderName, HeaderValue};
 use opentelemetry::baggage::BaggageExt;
 use opentelemetry::trace::{SpanContext, TraceContextExt, TraceFlags, TraceState};
 use tokio::sync::OwnedSemaphorePermit;
@@ -18,13 +18,15 @@ use super::entry::{Entry, Sent};
 use super::error::HandOffError;
 use super::handoff::Handoff;
 use super::hooks::Sending;
-use super::hub::{Hub, InboxPart, SEND_WITHIN};
+use super::hub::{Hub, InboxPart, Outgoing, SEND_WITHIN};
 use super::lane::{AgentLanes, Lane};
 use super::receipt::Receipt;
 use super::timers::Timer;
 use crate::model::{AgentName, ContentHash, HandoffId, HandoffKind, Mismatch, MismatchKind, WorkflowId};
-use crate::telemetry::record::{Content, HandoffFacts, SpanPlace};
-use crate::wire::{Envelope, names, trace};
+use crate::telemetry::record::{Content, HandoffFacts, HandoffRecord, Outcome, ResultFacts, SpanPlace};
+use crate::wire::{EncodeError, EnvelopeRef, names, trace};
+
+const NATS_MSG_ID: HeaderName = HeaderName::from_static(names::NATS_MSG_ID);
 
 /// An attempt at a handoff: the first, or a resend under the same id.
 pub(crate) struct Attempt {
@@ -41,65 +43,139 @@ pub(crate) async fn send(
     attempt: Attempt,
     within: Option<&Arc<Delivery>>,
 ) -> Result<Receipt, HandOffError> {
-    let Attempt { mut handoff, again } = attempt;
     if hub.is_closed() {
         return Err(HandOffError::Closed);
     }
     let lane = lane(hub, lanes, to)?;
-    let permit = permit(hub).await?;
-    let now = hub.clock.now();
+    let permit = match hub.open.clone().try_acquire_owned() {
+        Ok(permit) => permit,
+        Err(_) => permit(hub).await?,
+    };
+    let draft = draft(hub, &lane, attempt, within)?;
+    // One turn per lane, so that numbers leave in order.
+    let mut seq = match lane.seq.try_lock() {
+        Ok(seq) => seq,
+        Err(_) => lane.seq.lock().await,
+    };
+    let number = if draft.sent.attempt == 1 { *seq + 1 } else { *seq };
+    let (entry, message) = finish(hub, draft, number, permit)?;
+    let size = message.payload.len();
+    let unsent = Unsent { hub, token: entry.sent.token };
+    match in_time(SEND_WITHIN, hub.publish(message)).await {
+        Some(Ok(())) => {
+            std::mem::forget(unsent);
+            *seq = number;
+            drop(seq);
+            watch(hub, &entry);
+            Ok(Receipt::new(hub.clone(), entry))
+        }
+        None => Err(HandOffError::NotSent { to: lane.to.clone(), waited: SEND_WITHIN }),
+        Some(Err(error)) if error.kind() == PublishErrorKind::MaxPayloadExceeded => {
+            Err(HandOffError::TooLarge { size, limit: hub.client.max_payload() })
+        }
+        Some(Err(error)) => Err(HandOffError::Publish { to: lane.to.clone(), source: Box::new(error) }),
+    }
+}
 
+/// A handoff of which only its number is not known yet.
+struct Draft {
+    sent: Sent,
+    record: Box<HandoffRecord>,
+    headers: HeaderMap,
+}
+
+fn draft(hub: &Hub, lane: &Arc<Lane>, attempt: Attempt, within: Option<&Arc<Delivery>>) -> Result<Draft, HandOffError> {
+    let Attempt { mut handoff, again } = attempt;
+    let now = hub.clock.now();
     let (id, number, workflow) = match again {
         Some((id, number, workflow)) => (id, number, workflow),
         None => (HandoffId::new(now), 1, workflow(&mut handoff, within)?),
     };
     let mut headers = own_headers(&handoff)?;
     let (place, carried) = place(hub, &workflow, &headers, within);
-    let token = hub.new_token();
+    trace_headers(&place, carried.is_some(), &mut headers);
+    if handoff.stored && headers.get(NATS_MSG_ID).is_none() {
+        headers.insert(NATS_MSG_ID, format!("{id}.{number}"));
+    }
     if let Some(task) = within {
         task.add_inputs_to(&mut handoff.inputs);
     }
-    let facts = HandoffFacts {
-        id: Some(id),
-        workflow: Some(workflow.clone()),
-        from: Some(lanes.agent.clone()),
-        to: Some(lane.to.clone()),
-        kind: handoff.kind,
-        parent: within.and_then(|task| task.id()),
-        subject: lane.subject_text.clone(),
-        subject_template: None,
-        server: hub.server.clone(),
-    };
-    let sent = Sent {
-        token,
-        id,
-        attempt: number,
-        inst: hub.inst,
-        seq: 0, // known only when it is its turn to leave
-        from: lanes.agent.clone(),
-        to: lane.to.clone(),
-        workflow,
-        facts,
+    let by = handoff.deadline(now);
+    let content = Content { hash: ContentHash::of(&handoff.payload), size: handoff.payload.len() as u64 };
+    // Made here, so that it need not be copied together when the handoff is settled.
+    let record = Box::new(HandoffRecord {
         place,
         carried,
+        facts: HandoffFacts {
+            id: Some(id),
+            workflow: Some(workflow.clone()),
+            from: Some(lane.from.clone()),
+            to: Some(lane.to.clone()),
+            kind: handoff.kind,
+            parent: within.and_then(|task| task.id()),
+            subject: lane.subject_text.clone(),
+            subject_template: None,
+            server: hub.server.clone(),
+        },
+        started: now,
+        ended: now,
+        attempt: number,
+        inst: Some(hub.inst),
+        seq: None,
+        content: Some(content),
+        intent: handoff.intent.clone(),
+        read_back: None,
+        contexts: handoff.contexts.clone(),
+        context_age: None,
+        context_latest: Vec::new(),
+        inputs: handoff.inputs.clone(),
+        expected_inputs: handoff.owed,
+        reason: handoff.reason.clone(),
+        triggered_by: handoff.triggered_by,
+        deadline: by,
+        result: ResultFacts::default(),
+        outcome: Outcome { verdict: "pending", mismatches: Vec::new(), climbs: Vec::new() },
+    });
+    let sent = Sent {
+        token: hub.new_token(),
+        id,
+        attempt: number,
+        lane: lane.clone(),
+        workflow,
         at: now,
-        by: handoff.deadline(now),
-        content: Content { hash: ContentHash::of(&handoff.payload), size: handoff.payload.len() as u64 },
+        by,
+        content,
         handoff,
         within: within.cloned(),
     };
-    let found = sent.handoff.missing_inputs.clone().map(|text| Mismatch::new(MismatchKind::IncompleteJoin, text));
-
     if let Some(hooks) = &hub.hooks {
         hooks.on_send(&Sending::of(&sent));
     }
-    trace_headers(&sent, &mut headers);
-    if sent.handoff.stored && headers.get(names::NATS_MSG_ID).is_none() {
-        headers.insert(names::NATS_MSG_ID, format!("{id}.{number}"));
-    }
-    let entry = publish(hub, &lane, sent, headers, permit, found).await?;
-    watch(hub, &entry);
-    Ok(Receipt::new(hub.clone(), entry))
+    Ok(Draft { sent, record, headers })
+}
+
+/// Numbers the handoff and writes its header. It is followed from here on, so that no answer can be too fast.
+fn finish(
+    hub: &Hub,
+    draft: Draft,
+    number: u64,
+    permit: OwnedSemaphorePermit,
+) -> Result<(Arc<Entry>, Outgoing), HandOffError> {
+    let Draft { sent, mut record, mut headers } = draft;
+    record.seq = Some(number);
+    let value = encode(hub, &sent, &record).map_err(|source| HandOffError::Encode { to: sent.to().clone(), source })?;
+    carrier::set_wilco(&mut headers, value);
+    let message = Outgoing {
+        subject: sent.lane.subject.clone(),
+        reply: Some(hub.inbox_subject(InboxPart::Reply, sent.token).into()),
+        headers: Some(headers),
+        payload: sent.handoff.payload.clone(),
+    };
+    let missing = sent.handoff.missing_inputs.clone();
+    let found = missing.map(|text| Mismatch::new(MismatchKind::IncompleteJoin, text));
+    let entry = Entry::new(sent, record, Some(permit), found);
+    hub.follow(&entry);
+    Ok((entry, message))
 }
 
 fn lane(hub: &Hub, lanes: &AgentLanes, to: &str) -> Result<Arc<Lane>, HandOffError> {
@@ -177,7 +253,7 @@ fn place(
             sampled: hub.telemetry.sample(parent.trace_id(), Some(parent.is_sampled())),
         },
         None => {
-            let (trace_id, root) = trace::workflow_trace(workflow);
+            let (trace_id, root) = hub.trace_of(workflow);
             SpanPlace {
                 trace_id,
                 span_id,
@@ -191,10 +267,9 @@ fn place(
     (place, carried)
 }
 
-fn trace_headers(sent: &Sent, headers: &mut HeaderMap) {
-    if sent.carried.is_none() {
-        let flags = if sent.place.sampled { TraceFlags::SAMPLED } else { TraceFlags::NOT_SAMPLED };
-        let place = &sent.place;
+fn trace_headers(place: &SpanPlace, is_carried: bool, headers: &mut HeaderMap) {
+    if !is_carried {
+        let flags = if place.sampled { TraceFlags::SAMPLED } else { TraceFlags::NOT_SAMPLED };
         let context = SpanContext::new(place.trace_id, place.span_id, flags, false, place.trace_state.clone());
         trace::inject(&context, &mut carrier::Into(headers));
     }
@@ -203,45 +278,6 @@ fn trace_headers(sent: &Sent, headers: &mut HeaderMap) {
             trace::inject_baggage(context.baggage(), &mut carrier::Into(headers));
         }
     });
-}
-
-/// Numbers the handoff, writes its header and publishes it, in one turn per lane, so that numbers leave in order.
-async fn publish(
-    hub: &Arc<Hub>,
-    lane: &Lane,
-    mut sent: Sent,
-    mut headers: HeaderMap,
-    permit: OwnedSemaphorePermit,
-    found: Option<Mismatch>,
-) -> Result<Arc<Entry>, HandOffError> {
-    let to = sent.to.clone();
-    let token = sent.token;
-    let mut seq = lane.seq.lock().await;
-    sent.seq = if sent.attempt == 1 { *seq + 1 } else { *seq };
-    let envelope = envelope(hub, lane, &sent);
-    let value = envelope.encode(hub.key.as_ref()).map_err(|source| HandOffError::Encode { to: to.clone(), source })?;
-    carrier::set_wilco(&mut headers, value);
-    let reply: Subject = hub.inbox_subject(InboxPart::Reply, token).into();
-    let (subject, payload) = (lane.subject.clone(), sent.handoff.payload.clone());
-    let size = payload.len();
-    // Followed before it is sent, so that no answer can be too fast; forgotten if it does not leave.
-    let entry = Entry::new(sent, Some(permit), found.into_iter().collect());
-    hub.follow(&entry);
-    let unsent = Unsent { hub, token };
-    let published =
-        in_time(SEND_WITHIN, hub.client.publish_with_reply_and_headers(subject, reply, headers, payload)).await;
-    match published {
-        Some(Ok(())) => {
-            std::mem::forget(unsent);
-            *seq = entry.sent.seq;
-            Ok(entry)
-        }
-        None => Err(HandOffError::NotSent { to, waited: SEND_WITHIN }),
-        Some(Err(error)) if error.kind() == PublishErrorKind::MaxPayloadExceeded => {
-            Err(HandOffError::TooLarge { size, limit: hub.client.max_payload() })
-        }
-        Some(Err(error)) => Err(HandOffError::Publish { to, source: Box::new(error) }),
-    }
 }
 
 /// Forgets a handoff that did not leave, also when `hand_off` itself was dropped.
@@ -256,44 +292,52 @@ impl Drop for Unsent<'_> {
     }
 }
 
-fn envelope(hub: &Hub, lane: &Lane, sent: &Sent) -> Envelope {
-    Envelope {
+fn encode(hub: &Hub, sent: &Sent, record: &HandoffRecord) -> Result<String, EncodeError> {
+    let handoff = &sent.handoff;
+    let receipts = handoff.receipts.then(|| hub.inbox_subject(InboxPart::Receipt, sent.token));
+    let envelope = EnvelopeRef {
         id: Some(sent.id),
         at: Some(sent.at),
         hash: Some(sent.content.hash),
         size: Some(sent.content.size),
-        from: Some(sent.from.clone()),
-        to: Some(sent.to.clone()),
-        workflow: Some(sent.workflow.clone()),
+        from: Some(sent.from()),
+        to: Some(sent.to()),
+        workflow: Some(&sent.workflow),
         attempt: Some(sent.attempt),
-        inst: Some(sent.inst),
-        seq: Some(sent.seq),
-        hold: sent.handoff.hold,
+        inst: Some(hub.inst),
+        seq: record.seq,
+        hold: handoff.hold,
         // Only a context's age needs the clocks.
-        offset: if sent.handoff.contexts.is_empty() { None } else { lane.offset(sent.at).map(carrier::bounds) },
-        kind: Some(sent.handoff.kind),
-        intent: sent.handoff.intent.as_ref().map(|intent| intent.digest()),
-        contexts: sent.handoff.contexts.clone(),
-        inputs: sent.handoff.inputs.clone(),
-        need: sent.handoff.owed,
-        parent: sent.facts.parent,
+        offset: if handoff.contexts.is_empty() { None } else { sent.lane.offset(sent.at).map(carrier::bounds) },
+        kind: Some(handoff.kind),
+        intent: handoff.intent.as_ref().map(|intent| intent.digest()),
+        contexts: &handoff.contexts,
+        inputs: &handoff.inputs,
+        need: handoff.owed,
+        parent: record.facts.parent,
         by: sent.by,
-        receipts: sent.handoff.receipts.then(|| hub.inbox_subject(InboxPart::Receipt, sent.token).into()),
-        ..Envelope::default()
-    }
+        receipts: receipts.as_deref(),
+        ..EnvelopeRef::default()
+    };
+    envelope.encode(hub.key.as_ref())
 }
 
 /// Sets the deadlines of a handoff that has left.
 fn watch(hub: &Arc<Hub>, entry: &Arc<Entry>) {
     let sent = &entry.sent;
-    let (token, now) = (sent.token, Instant::now());
-    if !sent.handoff.receipts && sent.handoff.kind == HandoffKind::Transfer {
+    let is_plain_transfer = !sent.handoff.receipts && sent.handoff.kind == HandoffKind::Transfer;
+    if is_plain_transfer {
         hub.await_passage(entry);
-    } else {
-        hub.timers.add(now + sent.handoff.read_back_within, Timer::ReadBack(token));
+        if sent.by.is_none() {
+            return;
+        }
+    }
+    let now = Instant::now();
+    if !is_plain_transfer {
+        hub.timers.add(now + sent.handoff.read_back_within, Timer::ReadBack(sent.token));
     }
     if let Some(by) = sent.by {
-        hub.timers.add(now + by.since(sent.at), Timer::Result(token));
+        hub.timers.add(now + by.since(sent.at), Timer::Result(sent.token));
     }
 }
 

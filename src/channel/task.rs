@@ -37,12 +37,12 @@ impl Task {
 
     /// Who handed it over, if the message says so.
     pub fn from(&self) -> Option<&AgentName> {
-        self.delivery().facts.from.as_ref()
+        self.delivery().record.facts.from.as_ref()
     }
 
     /// The workflow it belongs to, if the message says so.
     pub fn workflow(&self) -> Option<&WorkflowId> {
-        self.delivery().facts.workflow.as_ref()
+        self.delivery().record.facts.workflow.as_ref()
     }
 
     /// The payload, read as JSON.
@@ -98,7 +98,7 @@ impl Task {
     /// As [`super::Agent::hand_off`].
     pub async fn hand_off(&self, to: impl AsRef<str>, handoff: Handoff) -> Result<Receipt, HandOffError> {
         let delivery = self.delivery();
-        let lanes = delivery.hub.lanes(&delivery.agent);
+        let lanes = delivery.hub.lanes(&delivery.record.agent);
         send::send(&delivery.hub, &lanes, to.as_ref(), Attempt { handoff, again: None }, Some(delivery)).await
     }
 
@@ -115,7 +115,7 @@ impl Task {
         handoff: Handoff,
     ) -> Result<FanOut, HandOffError> {
         let delivery = self.delivery();
-        let lanes = delivery.hub.lanes(&delivery.agent);
+        let lanes = delivery.hub.lanes(&delivery.record.agent);
         FanOut::send(&delivery.hub, &lanes, to, handoff, Some(delivery)).await
     }
 
@@ -148,7 +148,7 @@ impl Task {
     /// # Cancel safety
     /// If it is dropped before it returns, the word may or may not have left.
     pub async fn done(self) -> Result<(), ReplyError> {
-        self.end().complete(Bytes::new(), None).await
+        self.finish(Bytes::new(), None).await
     }
 
     /// Gives up, and says why.
@@ -161,6 +161,13 @@ impl Task {
     pub async fn fail(self, error: impl Into<String>) -> Result<(), ReplyError> {
         // Kept until it is said, so that dropping this future leaves an abandoned task rather than nothing.
         self.delivery().fail(error.into()).await
+    }
+
+    /// The task is kept until all is said, so that dropping this future abandons it.
+    async fn finish(self, payload: Bytes, quality: Option<Quality>) -> Result<(), ReplyError> {
+        let now = self.delivery().complete(payload, quality).await?;
+        self.end().finish_last(now);
+        Ok(())
     }
 
     pub(crate) fn delivery(&self) -> &Arc<Delivery> {
@@ -219,8 +226,7 @@ impl IntoFuture for Completion {
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
             let Self { task, payload, quality } = self;
-            // The task is kept until all is said, so that dropping this future abandons it.
-            task.delivery().complete(payload?, quality?).await
+            task.finish(payload?, quality?).await
         })
     }
 }

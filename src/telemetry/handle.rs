@@ -74,6 +74,14 @@ impl Telemetry {
         }
     }
 
+    /// As [`Telemetry::record`], for several at once, which is cheaper than one after the other.
+    #[inline]
+    pub fn record_all(&self, records: Vec<Record>) {
+        if let Some(handle) = &self.0 {
+            handle.queue.push_all(records);
+        }
+    }
+
     /// The sampled flag for a new span; `parent` is the flag of its parent, `None` for a root.
     #[inline]
     pub fn sample(&self, trace_id: TraceId, parent: Option<bool>) -> bool {

@@ -65,26 +65,38 @@ impl Queue {
     }
 
     pub(super) fn push(&self, record: Record) {
-        let wanted = self.keep_unsampled || record.is_due();
+        self.push_each([record]);
+    }
+
+    /// As pushing one after the other, under one lock.
+    pub(super) fn push_all(&self, records: Vec<Record>) {
+        self.push_each(records);
+    }
+
+    fn push_each(&self, records: impl IntoIterator<Item = Record>) {
+        // Refused records are freed after the lock, not under it.
+        let mut refused = Vec::new();
         let mut state = self.lock();
-        state.recorded += 1;
-        if state.close_by.is_some() {
-            state.dropped.shutdown += 1;
-        } else if !wanted {
-            state.sampled_out += 1;
-        } else if state.queued() >= self.capacity as u64 {
-            state.dropped.queue_full += 1;
-        } else {
-            state.pending.push(record);
-            let batch_is_full = state.pending.len() == self.batch;
-            drop(state);
-            if batch_is_full {
-                self.wake.notify_one();
+        let before = state.pending.len();
+        for record in records {
+            state.recorded += 1;
+            if state.close_by.is_some() {
+                state.dropped.shutdown += 1;
+            } else if !(self.keep_unsampled || record.is_due()) {
+                state.sampled_out += 1;
+            } else if state.queued() >= self.capacity as u64 {
+                state.dropped.queue_full += 1;
+            } else {
+                state.pending.push(record);
+                continue;
             }
-            return;
+            refused.push(record);
         }
-        // The record is freed after the lock, not under it.
+        let batch_is_full = before < self.batch && state.pending.len() >= self.batch;
         drop(state);
+        if batch_is_full {
+            self.wake.notify_one();
+        }
     }
 
     pub(super) fn opened(&self, n: i64) {

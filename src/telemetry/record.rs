@@ -195,7 +195,7 @@ pub struct HandoffRecord {
 }
 
 /// The receiver's side of one delivery of a handoff.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct ProcessRecord {
     /// Where its span stands; its parent is the context that came with the message.
     pub place: SpanPlace,

@@ -7,7 +7,7 @@ use super::limits::{MAX_HEADER_BYTES, MAX_UNKNOWN_KEYS};
 use super::problem::Problems;
 use super::value::{Reason, contexts, counted, cut, handoff, inputs, name, offset, short, time, whole};
 use super::{Envelope, MacCheck, MacKey, escape, subject};
-use crate::model::{Quality, ShortHash, Timestamp};
+use crate::model::{AgentName, Quality, ShortHash, Timestamp, WorkflowId};
 
 impl Envelope {
     /// Reads a header's value. Every malformed part becomes a problem and is left out; everything else is read.
@@ -16,15 +16,36 @@ impl Envelope {
     /// 1 is a problem and yields an empty envelope, with the `mac` not looked at. Work is bounded by the
     /// [limits](super::limits).
     pub fn decode(value: &str, key: Option<&MacKey>) -> Decoded {
-        let mut reader = Reader { key, ..Reader::default() };
+        Self::decode_knowing(value, key, Known::default())
+    }
+
+    /// As [`Envelope::decode`]; names that are equal to known ones are those, shared.
+    pub(crate) fn decode_knowing(value: &str, key: Option<&MacKey>, known: Known<'_>) -> Decoded {
+        let mut reader = Reader { key, known, ..Reader::default() };
         reader.read(value);
         Decoded { envelope: reader.envelope, problems: reader.problems.into_vec(), mac: reader.mac }
     }
 }
 
+/// Names that an earlier message brought, most likely the same again.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Known<'a> {
+    pub(crate) from: Option<&'a AgentName>,
+    pub(crate) to: Option<&'a AgentName>,
+    pub(crate) workflow: Option<&'a WorkflowId>,
+}
+
+/// The known name, if `value` is its text to the letter.
+#[inline]
+fn same<T: AsRef<str> + Clone>(known: Option<&T>, value: &str) -> Option<T> {
+    // A text with escapes stands for another one.
+    known.filter(|known| (*known).as_ref() == value && memchr::memchr(b'%', value.as_bytes()).is_none()).cloned()
+}
+
 #[derive(Default)]
 struct Reader<'k> {
     key: Option<&'k MacKey>,
+    known: Known<'k>,
     envelope: Envelope,
     problems: Problems,
     mac: MacCheck,
@@ -108,11 +129,24 @@ impl Reader<'_> {
             Key::At => e.at = Some(time(value)?),
             Key::Hash => e.hash = Some(value.parse().map_err(|_| "is not 64 lower-case hex digits")?),
             Key::Size => e.size = Some(whole(value)?),
-            Key::From => e.from = Some(name(value)?),
-            Key::To => e.to = Some(name(value)?),
+            Key::From => {
+                e.from = Some(match same(self.known.from, value) {
+                    Some(from) => from,
+                    None => name(value)?,
+                });
+            }
+            Key::To => {
+                e.to = Some(match same(self.known.to, value) {
+                    Some(to) => to,
+                    None => name(value)?,
+                });
+            }
             Key::Workflow => {
                 let reason = "is not a workflow id (1 to 128 bytes without control characters)";
-                e.workflow = Some((&*escape::decode(value)?).try_into().map_err(|_| reason)?);
+                e.workflow = Some(match same(self.known.workflow, value) {
+                    Some(workflow) => workflow,
+                    None => (&*escape::decode(value)?).try_into().map_err(|_| reason)?,
+                });
             }
             Key::Attempt => e.attempt = Some(counted(value)?),
             Key::Inst => e.inst = Some(value.parse().map_err(|_| "is not 8 lower-case hex digits")?),
@@ -312,6 +346,17 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_known_name_is_taken_only_for_its_very_text() {
+        let (from, to) = (AgentName::new("100%25").unwrap(), AgentName::new("writer").unwrap());
+        let known = Known { from: Some(&from), to: Some(&to), workflow: None };
+        let envelope = Envelope::decode_knowing("1;from=100%25;to=writer;wf=w", None, known).envelope;
+        assert_eq!((envelope.from.unwrap().as_str(), envelope.workflow.unwrap().as_str()), ("100%", "w"));
+        assert!(std::sync::Arc::ptr_eq(&envelope.to.unwrap().shared(), &to.shared()));
+        let envelope = Envelope::decode_knowing("1;from=planner;to=write", None, known).envelope;
+        assert_eq!((envelope.from.unwrap().as_str(), envelope.to.unwrap().as_str()), ("planner", "write"));
     }
 
     #[test]

@@ -4,8 +4,8 @@ use std::time::Duration;
 use super::escape::{self, Place};
 use super::key::{Key, MAC, is_key};
 use super::limits::{MAX_HEADER_BYTES, MAX_LIST_ITEMS, MAX_UNKNOWN_KEYS};
-use super::{EncodeError, Envelope, MacKey, OffsetBounds, subject};
-use crate::model::{Context, HandoffKind, Quality, Rung, ShortHash, Timestamp};
+use super::{EncodeError, Envelope, EnvelopeRef, MacKey, OffsetBounds, subject};
+use crate::model::{AgentName, Context, HandoffKind, Quality, Rung, ShortHash, Timestamp, WorkflowId};
 
 /// The latest time that 19 digits hold.
 pub(super) const LATEST: u64 = 9_999_999_999_999_999_999;
@@ -20,6 +20,13 @@ impl Envelope {
     /// wrong way round, a context without a name, a `rcpt` that is no subject to publish to, an extra key that is no
     /// key, or more than [`MAX_HEADER_BYTES`] in all.
     pub fn encode(&self, key: Option<&MacKey>) -> Result<String, EncodeError> {
+        EnvelopeRef::from(self).encode(key)
+    }
+}
+
+impl EnvelopeRef<'_> {
+    /// As [`Envelope::encode`].
+    pub(crate) fn encode(&self, key: Option<&MacKey>) -> Result<String, EncodeError> {
         let mut out = Writer(String::with_capacity(self.likely_len()));
         out.0.push('1');
         if let Some(id) = &self.id {
@@ -33,9 +40,9 @@ impl Envelope {
             hash.write_hex(out.key(";hash="));
         }
         out.number(";size=", self.size);
-        out.text(";from=", self.from.as_ref().map(|name| name.as_str()));
-        out.text(";to=", self.to.as_ref().map(|name| name.as_str()));
-        out.text(";wf=", self.workflow.as_ref().map(|id| id.as_str()));
+        out.text(";from=", self.from.map(AgentName::as_str));
+        out.text(";to=", self.to.map(AgentName::as_str));
+        out.text(";wf=", self.workflow.map(WorkflowId::as_str));
         out.number(";n=", self.attempt.map(u64::from));
         if let Some(inst) = &self.inst {
             inst.write(out.key(";inst="));
@@ -51,22 +58,22 @@ impl Envelope {
         if let Some(intent) = &self.intent {
             intent.write_hex(out.key(";intent="));
         }
-        out.contexts(&self.contexts)?;
-        out.inputs(&self.inputs)?;
+        out.contexts(self.contexts)?;
+        out.inputs(self.inputs)?;
         out.number(";need=", self.need.map(u64::from));
         if let Some(parent) = &self.parent {
             parent.write(out.key(";parent="));
         }
         out.number(";by=", self.by.map(Timestamp::unix_nanos));
-        if let Some(receipts) = self.receipts.as_deref() {
+        if let Some(receipts) = self.receipts {
             subject::check_reply(receipts).map_err(|reason| EncodeError::Value { part: "rcpt", reason })?;
             out.text(";rcpt=", Some(receipts));
         }
         out.word(";rung=", self.rung.map(Rung::as_str));
-        if let Some(quality) = &self.quality {
+        if let Some(quality) = self.quality {
             out.quality(quality);
         }
-        out.unknown(&self.unknown)?;
+        out.unknown(self.unknown)?;
         out.finish(key)
     }
 
@@ -77,10 +84,10 @@ impl Envelope {
         const INPUT: usize = 33;
         let text = |len: Option<usize>| len.unwrap_or_default();
         FIXED
-            + text(self.from.as_ref().map(|name| name.as_str().len()))
-            + text(self.to.as_ref().map(|name| name.as_str().len()))
-            + text(self.workflow.as_ref().map(|id| id.as_str().len()))
-            + text(self.receipts.as_ref().map(|subject| subject.len()))
+            + text(self.from.map(|name| name.as_str().len()))
+            + text(self.to.map(|name| name.as_str().len()))
+            + text(self.workflow.map(|id| id.as_str().len()))
+            + text(self.receipts.map(str::len))
             + self.contexts.len().min(MAX_LIST_ITEMS) * CONTEXT
             + self.inputs.len().min(MAX_LIST_ITEMS) * INPUT
     }

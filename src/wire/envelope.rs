@@ -84,6 +84,64 @@ pub struct Envelope {
     pub unknown: Vec<(String, String)>,
 }
 
+/// An [`Envelope`] whose parts are somebody else's: written without being copied together first.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct EnvelopeRef<'a> {
+    pub(crate) id: Option<HandoffId>,
+    pub(crate) at: Option<Timestamp>,
+    pub(crate) hash: Option<ContentHash>,
+    pub(crate) size: Option<u64>,
+    pub(crate) from: Option<&'a AgentName>,
+    pub(crate) to: Option<&'a AgentName>,
+    pub(crate) workflow: Option<&'a WorkflowId>,
+    pub(crate) attempt: Option<u32>,
+    pub(crate) inst: Option<InstanceId>,
+    pub(crate) seq: Option<u64>,
+    pub(crate) hold: bool,
+    pub(crate) offset: Option<OffsetBounds>,
+    pub(crate) kind: Option<HandoffKind>,
+    pub(crate) intent: Option<ShortHash>,
+    pub(crate) contexts: &'a [Context],
+    pub(crate) inputs: &'a [ShortHash],
+    pub(crate) need: Option<u32>,
+    pub(crate) parent: Option<HandoffId>,
+    pub(crate) by: Option<Timestamp>,
+    pub(crate) receipts: Option<&'a str>,
+    pub(crate) rung: Option<Rung>,
+    pub(crate) quality: Option<&'a Quality>,
+    pub(crate) unknown: &'a [(String, String)],
+}
+
+impl<'a> From<&'a Envelope> for EnvelopeRef<'a> {
+    fn from(envelope: &'a Envelope) -> Self {
+        Self {
+            id: envelope.id,
+            at: envelope.at,
+            hash: envelope.hash,
+            size: envelope.size,
+            from: envelope.from.as_ref(),
+            to: envelope.to.as_ref(),
+            workflow: envelope.workflow.as_ref(),
+            attempt: envelope.attempt,
+            inst: envelope.inst,
+            seq: envelope.seq,
+            hold: envelope.hold,
+            offset: envelope.offset,
+            kind: envelope.kind,
+            intent: envelope.intent,
+            contexts: &envelope.contexts,
+            inputs: &envelope.inputs,
+            need: envelope.need,
+            parent: envelope.parent,
+            by: envelope.by,
+            receipts: envelope.receipts.as_deref(),
+            rung: envelope.rung,
+            quality: envelope.quality.as_ref(),
+            unknown: &envelope.unknown,
+        }
+    }
+}
+
 /// What a `Wilco` header said, and what was wrong with it.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]

@@ -28,8 +28,11 @@ pub mod trace;
 mod value;
 
 pub use decision::{Choice, Decision, DecodedDecision};
+#[cfg(feature = "channel")]
+pub(crate) use decode::Known;
 #[cfg(feature = "telemetry")]
 pub(crate) use encode::context_item;
+pub(crate) use envelope::EnvelopeRef;
 pub use envelope::{Decoded, Envelope};
 pub use error::{DecodeError, EncodeError};
 pub use mac::{MacCheck, MacKey};

@@ -1,0 +1,68 @@
+//! What a task rests on: the context items that came with it, and how old they are when they are used.
+
+use super::{Delivery, carrier};
+use crate::channel::hooks::ContextRead;
+use crate::channel::lock::lock;
+use crate::model::{Context, Timestamp};
+use crate::verify::freshness::{freshness, worst_age};
+use crate::wire::ContextAgeReport;
+
+impl Delivery {
+    pub(crate) fn mark_read(&self, name: &str) {
+        let mut state = lock(&self.state);
+        if !state.read.iter().any(|known| known == name) {
+            state.read.push(name.to_owned());
+        }
+    }
+
+    pub(crate) fn context_now(&self, item: &Context) -> ContextRead {
+        let known = lock(&self.hub.known);
+        ContextRead {
+            name: item.name.clone(),
+            version: item.version.clone(),
+            observed_at: item.observed_at,
+            freshness: freshness(item, self.hub.clock.now(), self.offset, known.get(&item.name)),
+        }
+    }
+
+    pub(crate) fn contexts_now(&self) -> Vec<ContextRead> {
+        self.envelope.contexts.iter().map(|item| self.context_now(item)).collect()
+    }
+
+    /// Judges the items that were used, at the moment at which the agent has made its plan.
+    pub(super) fn use_contexts(&self, now: Timestamp) -> Vec<ContextAgeReport> {
+        if self.envelope.contexts.is_empty() {
+            return Vec::new();
+        }
+        let read = lock(&self.state).read.clone();
+        let used: Vec<&Context> =
+            self.envelope.contexts.iter().filter(|item| read.is_empty() || read.contains(&item.name)).collect();
+        let mut stale = Vec::new();
+        let mut latest = Vec::new();
+        {
+            let mut known = lock(&self.hub.known);
+            for item in &used {
+                stale.extend(freshness(item, now, self.offset, known.get(&item.name)).mismatch().cloned());
+                if let Some(version) = known.get(&item.name) {
+                    latest.push(format!("{}@{}", item.name, version.version));
+                }
+            }
+            for item in &self.envelope.contexts {
+                if let Some(version) = &item.version {
+                    known.saw(&item.name, version);
+                }
+            }
+        }
+        stale.into_iter().for_each(|mismatch| self.find(mismatch));
+        let mut state = lock(&self.state);
+        state.context_age = worst_age(used.iter().copied(), now, self.offset).map(carrier::context_age);
+        state.latest = latest;
+        state.read = used.iter().map(|item| item.name.clone()).collect();
+        used.iter()
+            .filter_map(|item| {
+                let age_ns = now.nanos_since(item.observed_at?);
+                Some(ContextAgeReport::new(item.name.as_str(), item.version.clone(), age_ns as f64 / 1e6))
+            })
+            .collect()
+    }
+}

@@ -82,7 +82,8 @@ impl Agent {
         Ok(Inbox::new(self.channel.clone(), self.name().clone(), &subject, subscriber))
     }
 
-    /// Declares which version of a context is the current one, as this agent knows from its source. A task that rests
+    /// Declares which version of a context is the current one, as this agent knows from its source. All agents of
+    /// this process on the channel know it then. A task that rests
     /// on an older one is stale whatever its age, and one that rests on this one is fresh.
     pub fn knows_context(&self, name: &str, version: &str) {
         lock(&self.channel.hub().known).declare_current(name, version);

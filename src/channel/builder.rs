@@ -8,7 +8,7 @@ use super::delivery::ACKNOWLEDGE_WITHIN;
 use super::dispatch;
 use super::error::ConnectError;
 use super::hooks::Hooks;
-use super::hub::{Hub, Settings, Subjects};
+use super::hub::{Hub, LONGEST_WAIT, Settings, Subjects};
 use crate::model::{AgentName, ChannelName, Clock, InvalidName};
 use crate::telemetry::Telemetry;
 use crate::telemetry::record::ServerAddress;
@@ -68,11 +68,7 @@ impl ChannelBuilder {
 
     /// An agent that listens on a subject of its own: a plain NATS service, say.
     pub fn agent_at(mut self, agent: impl Into<String>, subject: impl Into<String>) -> Self {
-        let agent = agent.into();
-        if let Some(agents) = &mut self.agents {
-            agents.push(agent.clone());
-        }
-        self.subjects.push((agent, subject.into()));
+        self.subjects.push((agent.into(), subject.into()));
         self
     }
 
@@ -95,7 +91,7 @@ impl ChannelBuilder {
     }
 
     /// A key that the agents of the channel share: headers then carry a keyed BLAKE3, and one that was altered is the
-    /// finding `corrupted`.
+    /// finding `corrupted`; a receipt or a decision that was altered is not heard.
     pub fn mac_key(mut self, key: MacKey) -> Self {
         self.settings.key = Some(key);
         self
@@ -103,7 +99,7 @@ impl ChannelBuilder {
 
     /// How long an agent may think about an offer before its sender is told that the task arrived. Default 100 ms.
     pub fn acknowledge_within(mut self, limit: Duration) -> Self {
-        self.settings.ack_within = limit;
+        self.settings.ack_within = limit.min(LONGEST_WAIT);
         self
     }
 
@@ -171,7 +167,11 @@ impl ChannelBuilder {
 
     async fn open(self, client: Client, server: &str) -> Result<Channel, ConnectError> {
         let name = ChannelName::new(self.name)?;
-        let agents = self.agents.map(|agents| agents.into_iter().map(AgentName::new).collect::<Result<Vec<_>, _>>());
+        // In whichever order they were named.
+        let elsewhere = self.subjects.iter().map(|(agent, _)| agent.clone()).collect::<Vec<_>>();
+        let agents = self
+            .agents
+            .map(|agents| agents.into_iter().chain(elsewhere).map(AgentName::new).collect::<Result<Vec<_>, _>>());
         let own = self.subjects.into_iter().map(|(agent, subject)| Ok((AgentName::new(agent)?, subject)));
         let own = own.collect::<Result<_, InvalidName>>()?;
         let info = client.server_info();
@@ -186,9 +186,8 @@ impl ChannelBuilder {
         let subscriber =
             client.subscribe(subject.clone()).await.map_err(|source| refused(&subject, Box::new(source)))?;
         let dispatcher = dispatch::dispatch(Arc::downgrade(&hub), hub.inbox.clone(), subscriber);
-        let courier = dispatch::courier(Arc::downgrade(&hub), outgoing);
-        let tasks = vec![tokio::spawn(dispatcher).abort_handle(), tokio::spawn(courier).abort_handle()];
-        let channel = Channel::new(hub.clone(), tasks);
+        tokio::spawn(dispatch::courier(client, Arc::downgrade(&hub), outgoing));
+        let channel = Channel::new(hub.clone(), tokio::spawn(dispatcher).abort_handle());
         hub.confirm().await.map_err(|source| refused(&subject, source))?;
         Ok(channel)
     }

@@ -22,7 +22,7 @@ pub struct Channel {
 #[derive(Debug)]
 struct Owner {
     hub: Arc<Hub>,
-    tasks: Vec<tokio::task::AbortHandle>,
+    dispatcher: tokio::task::AbortHandle,
 }
 
 /// What a channel counts.
@@ -41,8 +41,8 @@ impl Channel {
         ChannelBuilder::new(name.into())
     }
 
-    pub(crate) fn new(hub: Arc<Hub>, tasks: Vec<tokio::task::AbortHandle>) -> Self {
-        Self { owner: Arc::new(Owner { hub, tasks }) }
+    pub(crate) fn new(hub: Arc<Hub>, dispatcher: tokio::task::AbortHandle) -> Self {
+        Self { owner: Arc::new(Owner { hub, dispatcher }) }
     }
 
     pub(crate) fn hub(&self) -> &Arc<Hub> {
@@ -114,6 +114,7 @@ impl Channel {
     /// If it is dropped before it returns, the channel is closed all the same, but records may not have left.
     pub async fn close(self, grace: Duration) {
         let hub = &self.owner.hub;
+        let grace = grace.min(super::hub::LONGEST_WAIT);
         let deadline = tokio::time::Instant::now() + grace;
         while (hub.followed_open() > 0 || hub.working() > 0) && tokio::time::Instant::now() < deadline {
             tokio::time::sleep(Duration::from_millis(5).min(grace)).await;
@@ -136,6 +137,7 @@ impl Drop for Owner {
         self.hub.closed.store(true, Ordering::Release);
         self.hub.closing.notify_waiters();
         self.hub.export_all();
-        self.tasks.iter().for_each(tokio::task::AbortHandle::abort);
+        // The courier goes by itself when all is said.
+        self.dispatcher.abort();
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Weak};
 
-use async_nats::{Message, StatusCode, Subject, Subscriber};
+use async_nats::{Client, Message, StatusCode, Subject, Subscriber};
 use futures_util::StreamExt;
 use tokio::sync::mpsc;
 
@@ -13,11 +13,14 @@ use super::timers::Timer;
 use crate::model::{ContentHash, Refusal, Rung};
 use crate::telemetry::record::Content;
 use crate::verify::offset::ClockOffset;
-use crate::wire::{Decision, Envelope, Plain, Receipt, names};
+use crate::wire::{Decision, Envelope, MacCheck, Plain, Receipt, names};
 
 /// Reads what is sent to this process, and watches the deadlines, until the channel is gone.
 pub(crate) async fn dispatch(hub: Weak<Hub>, inbox: String, mut subscriber: Subscriber) {
     let prefix = format!("{inbox}.");
+    // However this ends, by a connection that is gone for good or by a panic of the application's hooks: nobody watches
+    // the deadlines any more, so nobody may wait for them.
+    let _end = End(hub.clone());
     loop {
         // Held only for one turn, so that the channel can be dropped while nothing happens.
         let Some(held) = hub.upgrade() else { return };
@@ -44,11 +47,28 @@ pub(crate) async fn dispatch(hub: Weak<Hub>, inbox: String, mut subscriber: Subs
     }
 }
 
+/// Closes the channel when the dispatcher is gone.
+struct End(Weak<Hub>);
+
+impl Drop for End {
+    fn drop(&mut self) {
+        if let Some(hub) = self.0.upgrade().filter(|hub| !hub.is_closed()) {
+            tracing::error!(channel = %hub.channel, "the channel is closed: its connection ended, or a hook of the application panicked");
+            hub.closed.store(true, std::sync::atomic::Ordering::Release);
+            hub.closing.notify_waiters();
+            hub.export_all();
+        }
+    }
+}
+
 /// Publishes what others have to say, in order.
-pub(crate) async fn courier(hub: Weak<Hub>, mut outgoing: mpsc::Receiver<Outgoing>) {
+///
+/// It outlives the channel by what is left to say: the last words of tasks that were dropped with it.
+pub(crate) async fn courier(client: Client, hub: Weak<Hub>, mut outgoing: mpsc::Receiver<Outgoing>) {
     while let Some(message) = outgoing.recv().await {
-        let Some(hub) = hub.upgrade() else { return };
-        if let Err(error) = hub.publish(message).await {
+        if let Err(error) = message.publish(&client).await
+            && let Some(hub) = hub.upgrade()
+        {
             hub.count_lost(&error);
         }
     }
@@ -81,6 +101,10 @@ fn receipt(hub: &Hub, entry: &Arc<Entry>, message: &Message) {
     let now = hub.clock.now();
     let header = carrier::From(message.headers.as_ref());
     let decoded = match Receipt::decode(header.get_str(names::WILCO), &message.payload, hub.key.as_ref()) {
+        Ok(decoded) if decoded.mac == MacCheck::Wrong => {
+            tracing::warn!(id = %decoded.id, "a receipt whose authentication code is wrong is not heard");
+            return;
+        }
         Ok(decoded) if decoded.id == entry.sent.id => decoded,
         Ok(decoded) => {
             tracing::debug!(id = %decoded.id, "a receipt for another handoff than its subject says");
@@ -143,6 +167,9 @@ fn read_reply(hub: &Hub, message: Message) -> Reply {
         None => match service_error {
             Some(error) => Reply::Failed { error },
             None if is_publish_acknowledgement(&message.payload) => Reply::Stored,
+            None if is_refused_by_stream(&message.payload) => {
+                Reply::Failed { error: format!("not stored: {}", String::from_utf8_lossy(&message.payload)) }
+            }
             None => {
                 let (plain, _) = Plain::read(|name| headers.get_str(name));
                 Reply::Result {
@@ -179,10 +206,34 @@ fn is_publish_acknowledgement(payload: &[u8]) -> bool {
     payload.len() < 1_024 && serde_json::from_slice::<Acknowledgement>(payload).is_ok()
 }
 
+/// What JetStream answers when it does not store: `{"error":{"code":503,...},"stream":"TASKS","seq":0}`.
+fn is_refused_by_stream(payload: &[u8]) -> bool {
+    #[derive(serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[allow(dead_code)] // only its shape matters
+    struct Refusal {
+        error: ApiError,
+        stream: String,
+        seq: u64,
+        #[serde(default)]
+        domain: Option<String>,
+    }
+    #[derive(serde::Deserialize)]
+    #[allow(dead_code)] // only its shape matters
+    struct ApiError {
+        code: u16,
+        err_code: u32,
+    }
+    payload.len() < 1_024 && serde_json::from_slice::<Refusal>(payload).is_ok()
+}
+
 fn decision(hub: &Hub, token: u64, message: &Message) {
     let Some(delivery) = hub.delivery(token) else { return };
     let header = carrier::From(message.headers.as_ref());
     match Decision::decode(header.get_str(names::WILCO), &message.payload, hub.key.as_ref()) {
+        Ok(decoded) if decoded.mac == MacCheck::Wrong => {
+            tracing::warn!(id = %decoded.id, "a decision whose authentication code is wrong is not followed");
+        }
         Ok(decoded) if Some(decoded.id) == delivery.id() => delivery.on_decision(&decoded.decision),
         Ok(decoded) => tracing::debug!(id = %decoded.id, "a decision on another handoff than its subject says"),
         Err(error) => tracing::warn!(%error, "a decision could not be read"),
@@ -237,6 +288,10 @@ mod tests {
         ] {
             assert!(is_publish_acknowledgement(yes.as_bytes()), "{yes}");
         }
+        let refused =
+            r#"{"error":{"code":503,"err_code":10077,"description":"maximum messages exceeded"},"stream":"T","seq":0}"#;
+        assert!(is_refused_by_stream(refused.as_bytes()) && !is_publish_acknowledgement(refused.as_bytes()));
+        assert!(!is_refused_by_stream(br#"{"error":"no such city","stream":"x","seq":1}"#));
         for no in ["", "{}", r#"{"stream":"TASKS"}"#, r#"{"stream":"video","seq":1,"title":"x"}"#, "[1]"] {
             assert!(!is_publish_acknowledgement(no.as_bytes()), "{no}");
         }

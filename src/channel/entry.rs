@@ -124,7 +124,7 @@ impl Entry {
 
     /// Waits until the verdict is settled.
     pub(crate) async fn settled(&self) {
-        self.wait(|state| state.settled.map(drop)).await;
+        self.wait(|state| state.is_over().then_some(())).await;
     }
 
     async fn wait<T>(&self, ready: impl Fn(&State) -> Option<T>) -> T {
@@ -149,7 +149,7 @@ impl Entry {
 
     /// Waits until more than `seen` rungs were climbed, or nothing more can happen.
     pub(crate) async fn climbed(&self, seen: usize) -> Vec<Climb> {
-        let ready = |state: &State| state.climbs.len() > seen || state.settled.is_some();
+        let ready = |state: &State| state.climbs.len() > seen || state.is_over();
         self.wait(|state| ready(state).then(|| state.climbs.clone())).await
     }
 

@@ -36,7 +36,7 @@ pub enum ConnectError {
         version: String,
     },
     /// The subscription for receipts and replies was refused.
-    #[error("could not subscribe to {subject}: {source}")]
+    #[error("could not subscribe to {subject}")]
     Subscribe {
         /// The subject.
         subject: String,
@@ -63,7 +63,7 @@ pub enum JoinError {
         known: String,
     },
     /// The subscription of the inbox was refused.
-    #[error("could not subscribe to {subject}: {source}")]
+    #[error("could not subscribe to {subject}")]
     Subscribe {
         /// The subject.
         subject: String,
@@ -71,7 +71,7 @@ pub enum JoinError {
         source: Source,
     },
     /// The server gave no answer.
-    #[error("the NATS server did not answer: {0}")]
+    #[error("the NATS server did not answer")]
     Unconfirmed(#[source] Source),
     /// The channel was closed.
     #[error("the channel is closed")]
@@ -96,7 +96,7 @@ pub enum HandOffError {
         known: String,
     },
     /// The header would not be legal.
-    #[error("the handoff to {to} does not fit its header: {source}")]
+    #[error("the handoff to {to} does not fit its header")]
     Encode {
         /// The receiver.
         to: AgentName,
@@ -106,6 +106,12 @@ pub enum HandOffError {
     /// A header of the caller's own is not one.
     #[error("header {name:?} is not legal: names are visible ASCII without a colon, values have no line breaks")]
     Header {
+        /// The header's name.
+        name: String,
+    },
+    /// A header of the caller's own would be in the place of the packed one.
+    #[error("header {name:?} is written by the channel itself; set what it says on the handoff")]
+    ReservedHeader {
         /// The header's name.
         name: String,
     },
@@ -136,7 +142,7 @@ pub enum HandOffError {
         waited: Duration,
     },
     /// The client refused the message.
-    #[error("the handoff to {to} was not published: {source}")]
+    #[error("the handoff to {to} was not published")]
     Publish {
         /// The receiver.
         to: AgentName,
@@ -222,7 +228,7 @@ pub enum ReplyError {
         limit: usize,
     },
     /// The result could not be written as JSON.
-    #[error("the result could not be written as JSON: {0}")]
+    #[error("the result could not be written as JSON")]
     Payload(#[source] serde_json::Error),
     /// A score out of bounds.
     #[error(transparent)]
@@ -234,7 +240,7 @@ pub enum ReplyError {
         waited: Duration,
     },
     /// The client refused the message.
-    #[error("the word to the sender was not published: {0}")]
+    #[error("the word to the sender was not published")]
     Publish(#[source] Source),
 }
 

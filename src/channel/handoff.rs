@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::error::PayloadError;
 use super::fan_out::Joined;
+use super::hub::LONGEST_WAIT;
 use super::workflow::Workflow;
 use crate::model::{ContentHash, Context, HandoffKind, Intent, InvalidName, ShortHash, Timestamp, WorkflowId};
 
@@ -148,14 +149,14 @@ impl Handoff {
 
     /// How long to wait for the readback. Default [`Handoff::READ_BACK_WITHIN`].
     pub fn read_back_within(mut self, limit: Duration) -> Self {
-        self.read_back_within = limit;
+        self.read_back_within = limit.min(LONGEST_WAIT);
         self
     }
 
     /// How long to wait for the result; the receiver is told. Default [`Handoff::RESULT_WITHIN`] for a delegation,
     /// none for a transfer (with a limit, a transfer's receiver reports completion by a receipt).
     pub fn result_within(mut self, limit: Duration) -> Self {
-        self.result_within = Some(limit);
+        self.result_within = Some(limit.min(LONGEST_WAIT));
         self
     }
 

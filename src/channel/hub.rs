@@ -33,6 +33,8 @@ pub(crate) const EXPORT_AFTER: Duration = Duration::from_secs(60);
 pub(crate) const HOLD_UNSAMPLED: Duration = Duration::from_secs(30);
 /// How long to wait for the server's word that messages passed.
 pub(crate) const PASSED_WITHIN: Duration = Duration::from_secs(5);
+/// The longest wait that can be asked for: longer ones are taken for this one. A year.
+pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(365 * 86_400);
 /// How long a message may take to leave the process.
 pub(crate) const SEND_WITHIN: Duration = Duration::from_secs(5);
 /// Messages that wait for the courier; what comes on top is counted as lost.
@@ -91,6 +93,18 @@ impl Outgoing {
         let mut headers = HeaderMap::new();
         super::carrier::set_wilco(&mut headers, header);
         Self { subject, reply: None, headers: Some(headers), payload: body.into() }
+    }
+
+    pub(crate) async fn publish(self, client: &Client) -> Result<(), async_nats::PublishError> {
+        let Outgoing { subject, reply, headers, payload } = self;
+        match (reply, headers) {
+            (None, None) => client.publish(subject, payload).await,
+            (None, Some(headers)) => client.publish_with_headers(subject, headers, payload).await,
+            (Some(reply), None) => client.publish_with_reply(subject, reply, payload).await,
+            (Some(reply), Some(headers)) => {
+                client.publish_with_reply_and_headers(subject, reply, headers, payload).await
+            }
+        }
     }
 }
 
@@ -397,15 +411,7 @@ impl Hub {
     }
 
     pub(crate) async fn publish(&self, message: Outgoing) -> Result<(), async_nats::PublishError> {
-        let Outgoing { subject, reply, headers, payload } = message;
-        match (reply, headers) {
-            (None, None) => self.client.publish(subject, payload).await,
-            (None, Some(headers)) => self.client.publish_with_headers(subject, headers, payload).await,
-            (Some(reply), None) => self.client.publish_with_reply(subject, reply, payload).await,
-            (Some(reply), Some(headers)) => {
-                self.client.publish_with_reply_and_headers(subject, reply, headers, payload).await
-            }
-        }
+        message.publish(&self.client).await
     }
 
     // Messages from where nobody can wait.

@@ -213,6 +213,9 @@ fn workflow(handoff: &mut Handoff, within: Option<&Arc<Delivery>>) -> Result<Wor
 fn own_headers(handoff: &Handoff) -> Result<HeaderMap, HandOffError> {
     let mut headers = HeaderMap::new();
     for (name, value) in &handoff.headers {
+        if name.eq_ignore_ascii_case(names::WILCO) {
+            return Err(HandOffError::ReservedHeader { name: name.clone() });
+        }
         match (name.parse::<HeaderName>(), value.parse::<HeaderValue>()) {
             (Ok(header), Ok(value)) => headers.append(header, value),
             _ => return Err(HandOffError::Header { name: name.clone() }),

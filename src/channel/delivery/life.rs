@@ -127,7 +127,10 @@ impl Delivery {
     /// As [`Delivery::refuse`], from where nobody can wait.
     pub(crate) fn refuse_later(&self, refusal: &Refusal) {
         let now = self.hub.clock.now();
-        match self.refused(refusal, now) {
+        let receipt = self.refused(refusal, now);
+        // Over on this side, and its hooks told, before the sender can know.
+        self.finish(now);
+        match receipt {
             Some(receipt) => self.say_later(Some(receipt)),
             None => {
                 if let Some(message) = self.error_message(&format!("refused: {refusal}"), Rung::Refused, 409) {
@@ -135,7 +138,6 @@ impl Delivery {
                 }
             }
         }
-        self.finish(now);
     }
 
     pub(super) fn refused(&self, refusal: &Refusal, now: Timestamp) -> Option<Receipt> {

@@ -283,6 +283,11 @@ impl State {
         }
     }
 
+    /// Whether anything more can become known: not once it is settled, nor when the channel is closed.
+    pub(super) fn is_over(&self) -> bool {
+        self.settled.is_some() || matches!(self.no_result, Some(NoResult::Closed))
+    }
+
     pub(super) fn agreed(&self) -> bool {
         self.found.is_empty() && self.understanding == Understanding::Agrees
     }

@@ -14,6 +14,8 @@ use crate::model::{Evidence, Rung};
 /// Shows events; nothing at all when JSON was asked for.
 pub(crate) struct Live {
     silent: bool,
+    /// No colours, not even on a terminal: `NO_COLOR` is set.
+    plain: bool,
     /// Lines that grow, on a terminal.
     growing: Option<MultiProgress>,
     lines: HashMap<String, ProgressBar>,
@@ -23,7 +25,8 @@ pub(crate) struct Live {
 impl Live {
     pub(crate) fn new(silent: bool) -> Self {
         let growing = (!silent && Printer::is_terminal()).then(MultiProgress::new);
-        Self { silent, growing, lines: HashMap::new(), out: Printer::new() }
+        let plain = anstream::AutoStream::choice(&std::io::stdout()) == anstream::ColorChoice::Never;
+        Self { silent, plain, growing, lines: HashMap::new(), out: Printer::new() }
     }
 
     pub(crate) fn opening(&mut self, server: &Server, seed: u64, telemetry: &TelemetryArguments) {
@@ -79,7 +82,8 @@ impl Live {
             line.enable_steady_tick(Duration::from_millis(80));
             line
         });
-        line.set_message(format!("{:<20} {}", seen.leg.to_string(), ladder(seen)));
+        let text = format!("{:<20} {}", seen.leg.to_string(), ladder(seen));
+        line.set_message(if self.plain { anstream::adapter::strip_str(&text).to_string() } else { text });
     }
 
     fn print(&mut self, text: String) {

@@ -8,6 +8,7 @@ mod report;
 mod story;
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use anyhow::bail;
 use tokio::sync::mpsc;
@@ -45,6 +46,9 @@ pub(crate) struct Arguments {
     telemetry: TelemetryArguments,
 }
 
+/// How long the last spans of each agent may take to leave.
+const SPANS_LEAVE_WITHIN: Duration = Duration::from_secs(1);
+
 pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Outcome> {
     let seed = arguments.seed.unwrap_or_else(|| fastrand::u64(..1_000_000));
     let jobs = plan::plan(arguments.workflows as usize, seed, arguments.healthy);
@@ -77,6 +81,8 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Outcome> {
         _ = tokio::signal::ctrl_c() => bail!("interrupted"),
     };
     live.end();
+    // What has not left by now is counted as dropped, not forgotten.
+    futures_util::future::join_all(by_agent.values().map(|telemetry| telemetry.shutdown(SPANS_LEAVE_WITHIN))).await;
     let mut printer = Printer::new();
     let exported = report::Exported::of(by_agent.values(), &arguments.telemetry);
     if arguments.json {

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tokio::sync::{Notify, mpsc, watch};
@@ -71,8 +71,13 @@ impl Newsroom {
         telemetry: &HashMap<&'static str, Telemetry>,
         events: mpsc::UnboundedSender<Event>,
     ) -> anyhow::Result<Self> {
-        let address = server.trim_start_matches("nats://").trim_end_matches('/');
-        let relay = Relay::start(address.to_owned()).await?;
+        let address: async_nats::ServerAddr = server.parse().with_context(|| format!("{server:?} is no NATS URL"))?;
+        if address.tls_required() || address.has_user_pass() || address.is_websocket() {
+            bail!(
+                "the demo's agents go by way of a relay that speaks plain NATS; give a server without TLS or credentials"
+            );
+        }
+        let relay = Relay::start(format!("{}:{}", address.host(), address.port())).await?;
         let jobs = Arc::new(Jobs { jobs: Mutex::default(), busy: watch::Sender::new(0), events });
         let mut newsroom = Self { channels: HashMap::new(), desks: HashMap::new(), relay, jobs };
         for agent in AGENTS {
@@ -132,9 +137,8 @@ impl Newsroom {
                 self.leave(agent).await?;
             }
         }
-        for (_, channel) in self.channels.drain() {
-            channel.close(Duration::from_secs(2)).await;
-        }
+        let closing = self.channels.drain().map(|(_, channel)| channel.close(Duration::from_secs(2)));
+        futures_util::future::join_all(closing).await;
         Ok(())
     }
 

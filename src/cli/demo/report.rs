@@ -41,7 +41,8 @@ impl Exported {
         let (mut exported, mut dropped) = (0, 0);
         for stats in telemetry.map(Telemetry::stats) {
             exported += stats.exported;
-            dropped += stats.dropped.total();
+            // What is still queued when the program ends does not leave any more.
+            dropped += stats.dropped.total() + stats.queued;
         }
         Self { endpoint: arguments.otlp.clone(), exported, dropped }
     }
@@ -62,7 +63,7 @@ pub(crate) fn table(out: &mut Printer, stories: &[Story], exported: &Exported, h
     }
     let score = Story::score(stories);
     out.line("");
-    out.line(format_args!("{} workflows, {handoffs} handoffs", stories.len()));
+    out.line(format_args!("{}, {}", counted(stories.len(), "workflow"), counted(handoffs, "handoff")));
     if healthy {
         out.line(format_args!("{GOOD}nothing was broken, and nothing was found{GOOD:#}"));
     } else {
@@ -79,11 +80,15 @@ pub(crate) fn table(out: &mut Printer, stories: &[Story], exported: &Exported, h
     }
 }
 
+fn counted(number: usize, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}
+
 fn row(out: &mut Printer, story: &Story, seen: &Seen, workflow_width: usize, to_width: usize) {
     let (workflow, leg) = (&story.job.workflow, seen.leg.to_string());
     let start = format!("{workflow:<workflow_width$}  {leg:<to_width$}  ");
     if seen.mismatches.is_empty() {
-        out.line(format_args!("{start}{GOOD}{:<10}{GOOD:#}", seen.verdict));
+        out.line(format_args!("{start}{GOOD}{}{GOOD:#}", seen.verdict));
     }
     for (n, mismatch) in seen.mismatches.iter().enumerate() {
         let start = if n == 0 { start.clone() } else { " ".repeat(start.len()) };

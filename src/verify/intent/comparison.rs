@@ -62,6 +62,9 @@ pub enum Change {
     },
 }
 
+/// How many differing slots a finding shows.
+const MOST_SHOWN: usize = 32;
+
 impl Comparison {
     /// Whether every slot says the same.
     pub const fn agrees(&self) -> bool {
@@ -77,14 +80,21 @@ impl Comparison {
     /// `None` unless [`Comparison::Differs`].
     pub fn mismatch(&self) -> Option<Mismatch> {
         let Self::Differs(differences) = self else { return None };
-        let evidence: Vec<_> = differences
+        // A peer's readback may differ in any number of slots; what is told of it is bounded.
+        let shown = &differences[..differences.len().min(MOST_SHOWN)];
+        let more = differences.len() - shown.len();
+        let mut evidence: Vec<_> = shown
             .iter()
             .map(|difference| match &difference.why {
                 Some(why) => format!("{difference} ({why})"),
                 None => difference.to_string(),
             })
             .collect();
-        let diff = differences.iter().map(ToString::to_string).collect();
+        let mut diff: Vec<_> = shown.iter().map(ToString::to_string).collect();
+        if more > 0 {
+            evidence.push(format!("and {more} more"));
+            diff.push(format!("and {more} more"));
+        }
         Some(Mismatch::new(MismatchKind::Misunderstood, evidence.join("; ")).with_diff(diff))
     }
 }

@@ -494,7 +494,7 @@ fn off_records_nothing_and_ends_at_once() {
     assert!(!telemetry.is_on());
     assert_eq!(telemetry.stats(), Stats::default());
     assert!(telemetry.flush_blocking(LONG).complete && telemetry.shutdown_blocking(LONG).complete);
-    assert!(telemetry.sample(records::trace(), Some(true)) && !telemetry.sample(records::trace(), None));
+    assert!(telemetry.sample(records::trace(), Some(true)) && !telemetry.sample(records::trace(), Some(false)));
 }
 
 #[test]

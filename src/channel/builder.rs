@@ -91,7 +91,7 @@ impl ChannelBuilder {
     }
 
     /// A key that the agents of the channel share: headers then carry a keyed BLAKE3, and one that was altered is the
-    /// finding `corrupted`; a receipt or a decision that was altered is not heard.
+    /// finding `corrupted`. Tasks are checked, receipts and decisions are not.
     pub fn mac_key(mut self, key: MacKey) -> Self {
         self.settings.key = Some(key);
         self

@@ -13,7 +13,7 @@ use super::timers::Timer;
 use crate::model::{ContentHash, Refusal, Rung};
 use crate::telemetry::record::Content;
 use crate::verify::offset::ClockOffset;
-use crate::wire::{Decision, Envelope, MacCheck, Plain, Receipt, names};
+use crate::wire::{Decision, Envelope, Plain, Receipt, names};
 
 /// Reads what is sent to this process, and watches the deadlines, until the channel is gone.
 pub(crate) async fn dispatch(hub: Weak<Hub>, inbox: String, mut subscriber: Subscriber) {
@@ -101,10 +101,6 @@ fn receipt(hub: &Hub, entry: &Arc<Entry>, message: &Message) {
     let now = hub.clock.now();
     let header = carrier::From(message.headers.as_ref());
     let decoded = match Receipt::decode(header.get_str(names::WILCO), &message.payload, hub.key.as_ref()) {
-        Ok(decoded) if decoded.mac == MacCheck::Wrong => {
-            tracing::warn!(id = %decoded.id, "a receipt whose authentication code is wrong is not heard");
-            return;
-        }
         Ok(decoded) if decoded.id == entry.sent.id => decoded,
         Ok(decoded) => {
             tracing::debug!(id = %decoded.id, "a receipt for another handoff than its subject says");
@@ -231,9 +227,6 @@ fn decision(hub: &Hub, token: u64, message: &Message) {
     let Some(delivery) = hub.delivery(token) else { return };
     let header = carrier::From(message.headers.as_ref());
     match Decision::decode(header.get_str(names::WILCO), &message.payload, hub.key.as_ref()) {
-        Ok(decoded) if decoded.mac == MacCheck::Wrong => {
-            tracing::warn!(id = %decoded.id, "a decision whose authentication code is wrong is not followed");
-        }
         Ok(decoded) if Some(decoded.id) == delivery.id() => delivery.on_decision(&decoded.decision),
         Ok(decoded) => tracing::debug!(id = %decoded.id, "a decision on another handoff than its subject says"),
         Err(error) => tracing::warn!(%error, "a decision could not be read"),

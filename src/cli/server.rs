@@ -25,19 +25,20 @@ pub(crate) struct Server {
 impl Server {
     pub(crate) async fn find(arguments: &ServerArguments) -> anyhow::Result<Self> {
         match &arguments.nats {
-            Some(url) => Self::given(url).await,
+            Some(url) => Ok(Self { url: url.clone(), origin: "given".to_owned(), _started: None }),
             None => Self::start().await,
         }
     }
 
-    /// A server that somebody else runs. Looked at first, so that a wrong address is named as it was given.
-    async fn given(url: &str) -> anyhow::Result<Self> {
+    /// Looks whether the server can be reached, so that a wrong address is named as it was given.
+    pub(crate) async fn reach(&self) -> anyhow::Result<()> {
+        let url = &self.url;
         let first = url.split(',').next().unwrap_or(url).trim();
         let address: async_nats::ServerAddr =
             first.parse().with_context(|| format!("{first:?} is no NATS URL; write it like nats://127.0.0.1:4222"))?;
         let connecting = tokio::net::TcpStream::connect((address.host(), address.port()));
         let why = match tokio::time::timeout(STARTS_WITHIN, connecting).await {
-            Ok(Ok(_)) => return Ok(Self { url: url.to_owned(), origin: "given".to_owned(), _started: None }),
+            Ok(Ok(_)) => return Ok(()),
             Ok(Err(error)) => error.to_string(),
             Err(_) => format!("no answer within {STARTS_WITHIN:?}"),
         };

@@ -57,6 +57,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Outcome> {
         by_agent.insert(agent, telemetry(&arguments.telemetry, agent)?);
     }
     let server = Server::find(&arguments.server).await?;
+    server.reach().await?;
     let mut live = live::Live::new(arguments.json);
     live.opening(&server, seed, &arguments.telemetry);
 

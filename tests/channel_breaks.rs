@@ -11,7 +11,7 @@ use support::PATIENCE;
 use support::nats::{NatsServer, each_server_version};
 use support::newsroom::{Newsroom, SHORT, intent, next, same, take, task, until};
 use wilco::channel::{HandOffError, JoinError, NoResult, ReplyError};
-use wilco::model::{MismatchKind, Verdict};
+use wilco::model::{MismatchKind, Refusal, Verdict};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn handoffs_under_way_when_the_server_dies_all_end_in_a_verdict() {
@@ -110,6 +110,19 @@ async fn closing_a_channel_records_open_handoffs_as_pending() {
     assert!(matches!(room.planner.hand_off("researcher", task()).await, Err(HandOffError::Closed)));
     assert!(matches!(room.planner.inbox().await, Err(JoinError::Closed)));
     assert!(matches!(room.here.join("planner").await, Err(JoinError::Closed)));
+}
+
+#[tokio::test]
+async fn a_task_that_nobody_took_before_the_channel_was_closed_is_refused_as_busy() {
+    let Some(room) = Newsroom::open().await else { return };
+    let inbox = room.inbox("researcher").await;
+    let receipt = room.planner.hand_off("researcher", task()).await.unwrap();
+    // It is in the inbox by then.
+    room.there.confirm().await.unwrap();
+    room.there.clone().close(SHORT).await;
+    drop(inbox);
+    let verdict = tokio::time::timeout(PATIENCE, receipt.verdict()).await.unwrap();
+    assert_eq!(verdict, Verdict::Refused(Refusal::Busy));
 }
 
 #[tokio::test]

@@ -34,6 +34,8 @@ pub(crate) struct Sent {
     pub(crate) token: u64,
     pub(crate) id: HandoffId,
     pub(crate) attempt: u32,
+    /// Number of the handoff on its lane, from 1; 0 while it is not known yet.
+    pub(crate) seq: u64,
     pub(crate) lane: Arc<Lane>,
     pub(crate) workflow: WorkflowId,
     pub(crate) at: Timestamp,
@@ -41,6 +43,8 @@ pub(crate) struct Sent {
     pub(crate) content: Content,
     /// What was handed over, as the user built it.
     pub(crate) handoff: Handoff,
+    /// Hooks will be told how it ended, from what is known here.
+    pub(crate) is_told: bool,
     /// The task it was handed off from.
     pub(crate) within: Option<Arc<Delivery>>,
 }
@@ -165,6 +169,16 @@ impl Entry {
         lock(&self.state).settled.is_some()
     }
 
+    /// Whether the receiver has yet to learn that the task was taken back.
+    pub(crate) fn owes_withdrawal(&self) -> bool {
+        lock(&self.state).owes_withdrawal(&self.sent)
+    }
+
+    /// Whether its span has left.
+    pub(crate) fn is_exported(&self) -> bool {
+        lock(&self.state).record.is_none()
+    }
+
     // Handles and export.
 
     pub(crate) fn add_handle(&self) {
@@ -203,8 +217,8 @@ impl Entry {
             checked: state.result.is_some().then_some(state.checked),
         };
         record.outcome.verdict = state.final_verdict();
-        // Whoever still holds a receipt may still ask; otherwise all this is moved.
-        if self.handles.load(Ordering::Acquire) > 0 {
+        // Whoever still holds a receipt may still ask, and a hook may be about to; otherwise all this is moved.
+        if self.sent.is_told || self.handles.load(Ordering::Acquire) > 0 {
             record.read_back = state.read_back.clone();
             (record.outcome.mismatches, record.outcome.climbs) = (state.found.clone(), state.climbs.clone());
         } else {

@@ -253,7 +253,7 @@ impl Hub {
         if effects.settled {
             self.on_settled(entry, effects.export);
         }
-        if effects.export {
+        if effects.export || entry.is_exported() {
             self.export(entry);
         }
     }
@@ -273,7 +273,17 @@ impl Hub {
         if let Some(record) = entry.take_record(&self.clock) {
             self.telemetry.record(Record::Handoff(record));
         }
-        lock(&self.entries).remove(&entry.sent.token);
+        if entry.owes_withdrawal() {
+            // The receiver's first word says where that goes; without one for so long, there is nobody to tell.
+            self.timers.add(Instant::now() + EXPORT_AFTER, Timer::Forget(entry.sent.token));
+        } else {
+            lock(&self.entries).remove(&entry.sent.token);
+        }
+    }
+
+    /// Nobody is left to tell that a handoff was withdrawn.
+    pub(crate) fn on_forget(&self, token: u64) {
+        lock(&self.entries).remove(&token);
     }
 
     pub(crate) fn close_workflow(&self, workflow: &WorkflowId) {
@@ -468,7 +478,7 @@ impl Hub {
     /// Drops the deadlines of what is over.
     pub(crate) fn sweep_timers(&self) {
         self.timers.sweep(|timer| match timer {
-            Timer::ReadBack(token) | Timer::Result(token) | Timer::Export(token) => {
+            Timer::ReadBack(token) | Timer::Result(token) | Timer::Export(token) | Timer::Forget(token) => {
                 lock(&self.entries).contains_key(&token)
             }
             Timer::Acknowledge(token) | Timer::Undecided(token) => lock(&self.deliveries).contains_key(&token),

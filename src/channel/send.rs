@@ -12,7 +12,7 @@ use opentelemetry::trace::{SpanContext, TraceContextExt, TraceFlags, TraceState}
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
-use super::carrier;
+use super::carrier::{self, BAGGAGE};
 use super::delivery::Delivery;
 use super::entry::{Entry, Sent};
 use super::error::HandOffError;
@@ -31,8 +31,16 @@ const NATS_MSG_ID: HeaderName = HeaderName::from_static(names::NATS_MSG_ID);
 /// An attempt at a handoff: the first, or a resend under the same id.
 pub(crate) struct Attempt {
     pub(crate) handoff: Handoff,
-    /// Id, number of the attempt and workflow of an earlier attempt.
-    pub(crate) again: Option<(HandoffId, u32, WorkflowId)>,
+    /// What an earlier attempt has fixed.
+    pub(crate) again: Option<Again>,
+}
+
+/// What a resend has in common with the attempt before, and which attempt it is.
+pub(crate) struct Again {
+    pub(crate) id: HandoffId,
+    pub(crate) attempt: u32,
+    pub(crate) seq: u64,
+    pub(crate) workflow: WorkflowId,
 }
 
 /// Hands a task over.
@@ -51,20 +59,21 @@ pub(crate) async fn send(
         Ok(permit) => permit,
         Err(_) => permit(hub).await?,
     };
+    let resent = attempt.again.as_ref().map(|again| again.seq);
     let draft = draft(hub, &lane, attempt, within)?;
     // One turn per lane, so that numbers leave in order.
     let mut seq = match lane.seq.try_lock() {
         Ok(seq) => seq,
         Err(_) => lane.seq.lock().await,
     };
-    let number = if draft.sent.attempt == 1 { *seq + 1 } else { *seq };
+    let number = resent.unwrap_or(*seq + 1);
     let (entry, message) = finish(hub, draft, number, permit)?;
     let size = message.payload.len();
     let unsent = Unsent { hub, token: entry.sent.token };
     match in_time(SEND_WITHIN, hub.publish(message)).await {
         Some(Ok(())) => {
             std::mem::forget(unsent);
-            *seq = number;
+            *seq = number.max(*seq);
             drop(seq);
             watch(hub, &entry);
             Ok(Receipt::new(hub.clone(), entry))
@@ -88,12 +97,13 @@ fn draft(hub: &Hub, lane: &Arc<Lane>, attempt: Attempt, within: Option<&Arc<Deli
     let Attempt { mut handoff, again } = attempt;
     let now = hub.clock.now();
     let (id, number, workflow) = match again {
-        Some((id, number, workflow)) => (id, number, workflow),
+        Some(Again { id, attempt, workflow, .. }) => (id, attempt, workflow),
         None => (HandoffId::new(now), 1, workflow(&mut handoff, within)?),
     };
     let mut headers = own_headers(&handoff)?;
     let (place, carried) = place(hub, &workflow, &headers, within);
     trace_headers(&place, carried.is_some(), &mut headers);
+    baggage(&mut headers, within);
     if handoff.stored && headers.get(NATS_MSG_ID).is_none() {
         headers.insert(NATS_MSG_ID, format!("{id}.{number}"));
     }
@@ -140,12 +150,14 @@ fn draft(hub: &Hub, lane: &Arc<Lane>, attempt: Attempt, within: Option<&Arc<Deli
         token: hub.new_token(),
         id,
         attempt: number,
+        seq: 0,
         lane: lane.clone(),
         workflow,
         at: now,
         by,
         content,
         handoff,
+        is_told: hub.hooks.is_some(),
         within: within.cloned(),
     };
     if let Some(hooks) = &hub.hooks {
@@ -161,8 +173,8 @@ fn finish(
     number: u64,
     permit: OwnedSemaphorePermit,
 ) -> Result<(Arc<Entry>, Outgoing), HandOffError> {
-    let Draft { sent, mut record, mut headers } = draft;
-    record.seq = Some(number);
+    let Draft { mut sent, mut record, mut headers } = draft;
+    (sent.seq, record.seq) = (number, Some(number));
     let value = encode(hub, &sent, &record).map_err(|source| HandOffError::Encode { to: sent.to().clone(), source })?;
     carrier::set_wilco(&mut headers, value);
     let message = Outgoing {
@@ -276,9 +288,17 @@ fn trace_headers(place: &SpanPlace, is_carried: bool, headers: &mut HeaderMap) {
         let context = SpanContext::new(place.trace_id, place.span_id, flags, false, place.trace_state.clone());
         trace::inject(&context, &mut carrier::Into(headers));
     }
+}
+
+/// The current baggage goes along; where there is none, that of the task it is handed off from.
+fn baggage(headers: &mut HeaderMap, within: Option<&Arc<Delivery>>) {
     opentelemetry::Context::map_current(|context| {
         if !context.baggage().is_empty() {
             trace::inject_baggage(context.baggage(), &mut carrier::Into(headers));
+        } else if let Some(baggage) = within.and_then(|task| task.baggage.clone())
+            && headers.get(BAGGAGE).is_none()
+        {
+            headers.insert(BAGGAGE, baggage);
         }
     });
 }

@@ -144,8 +144,8 @@ impl Entry {
         }
     }
 
-    /// Wakes those who wait, to be called after a change.
-    fn announce(&self) {
+    /// Wakes those who wait. Called after a change, and after the hooks were told of it.
+    pub(crate) fn announce(&self) {
         if self.waiting.load(Ordering::Acquire) > 0 {
             self.changed.notify_waiters();
         }
@@ -250,7 +250,6 @@ impl Entry {
         }
         let export = settled && state.record.is_some() && self.handles.load(Ordering::Acquire) == 0;
         drop(state);
-        self.announce();
         Effects { decision, settled: settled && !was_settled, export }
     }
 }

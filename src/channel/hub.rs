@@ -253,6 +253,7 @@ impl Hub {
         if effects.settled {
             self.on_settled(entry, effects.export);
         }
+        entry.announce();
         if effects.export || entry.is_exported() {
             self.export(entry);
         }
@@ -362,6 +363,7 @@ impl Hub {
             if effects.settled {
                 self.on_settled(entry, effects.export);
             }
+            entry.announce();
             if effects.export {
                 records.extend(entry.take_record(&self.clock).map(Record::Handoff));
                 gone.push(entry.sent.token);

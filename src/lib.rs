@@ -38,6 +38,7 @@
 //! | [`channel`] | the API: [`Channel`](channel::Channel), [`Handoff`](channel::Handoff) and [`Receipt`](channel::Receipt) for the sender, [`Inbox`](channel::Inbox), [`Offer`](channel::Offer) and [`Task`](channel::Task) for the receiver, [`Hooks`](channel::Hooks) |
 //! | [`telemetry`] | spans and metrics, and how they leave over OTLP |
 //! | [`verify`] | the checks themselves, pure: usable without a bus |
+//! | [`otlp`] | spans of any origin, read from and written to OTLP |
 //! | [`wire`] | headers and receipts, and the [contract](wire::contract) for agents in other languages |
 //! | [`nats`] | the NATS client protocol, both directions, for who stands in between or plays the server |
 //! | [`cli`] | the `wilco` command: `demo` and `replay` |
@@ -74,6 +75,11 @@ pub mod cli;
 pub mod docs;
 pub mod model;
 pub mod nats;
+pub mod otlp;
+#[cfg(feature = "server")]
+pub mod server;
+#[cfg(feature = "store")]
+pub mod store;
 #[cfg(feature = "telemetry")]
 pub mod telemetry;
 pub mod verify;

@@ -12,10 +12,11 @@ use std::path::{Path, PathBuf};
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
 /// The top folders of `src`, and the floor that each is on. A folder imports only from floors below its own.
-const FLOORS: [(&str, u8); 13] = [
+const FLOORS: [(&str, u8); 14] = [
     ("model", 0),
     ("wire", 1),
     ("verify", 1),
+    ("otlp", 1),
     ("diagnose", 1),
     ("nats", 1),
     ("telemetry", 2),

@@ -15,6 +15,7 @@ mod name;
 mod quality;
 mod refusal;
 mod rung;
+mod span;
 mod verdict;
 
 pub use boundary::Boundary;
@@ -29,4 +30,5 @@ pub use name::{AgentName, ChannelName, InvalidName, WorkflowId};
 pub use quality::{InvalidQuality, Quality};
 pub use refusal::Refusal;
 pub use rung::{Climb, Evidence, Rung};
+pub use span::{AttributeValue, Attributes, Dropped, Resource, Scope, Span, SpanEvent, SpanKind, SpanLink, SpanStatus};
 pub use verdict::Verdict;

@@ -1,0 +1,1 @@
+//! OTLP in, and a JSON API over a store.

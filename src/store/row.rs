@@ -95,7 +95,7 @@ impl Origin {
 impl SpanRow {
     fn new(span: Span, origin: Arc<Origin>) -> Self {
         let kind = SpanType::of(&span);
-        let workflow = ["wilco.workflow.id", "gen_ai.conversation.id", "session.id"]
+        let workflow = ["wilco.workflow.id", "gen_ai.conversation.id"]
             .into_iter()
             .find_map(|name| span.attributes.text(name).filter(|id| !id.is_empty()))
             .map(str::to_owned);

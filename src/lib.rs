@@ -38,6 +38,7 @@
 //! | [`channel`] | the API: [`Channel`](channel::Channel), [`Handoff`](channel::Handoff) and [`Receipt`](channel::Receipt) for the sender, [`Inbox`](channel::Inbox), [`Offer`](channel::Offer) and [`Task`](channel::Task) for the receiver, [`Hooks`](channel::Hooks) |
 //! | [`telemetry`] | spans and metrics, and how they leave over OTLP |
 //! | [`verify`] | the checks themselves, pure: usable without a bus |
+//! | [`diagnose`] | [`find_failure`](diagnose::find_failure): from the spans of a workflow to the handoff that broke |
 //! | [`otlp`] | spans of any origin, read from and written to OTLP |
 //! | [`wire`] | headers and receipts, and the [contract](wire::contract) for agents in other languages |
 //! | [`nats`] | the NATS client protocol, both directions, for who stands in between or plays the server |
@@ -72,6 +73,7 @@
 pub mod channel;
 #[cfg(feature = "cli")]
 pub mod cli;
+pub mod diagnose;
 pub mod docs;
 pub mod model;
 pub mod nats;

@@ -31,7 +31,7 @@ const FLOORS: [(&str, u8); 14] = [
 ];
 
 /// Who may import from a folder on the same floor: (importer, imported).
-const SIBLINGS: [(&str, &str); 2] = [("channel", "telemetry"), ("proxy", "telemetry")];
+const SIBLINGS: [(&str, &str); 3] = [("channel", "telemetry"), ("proxy", "telemetry"), ("diagnose", "verify")];
 
 /// The only folder that prints.
 const PRINTER: &str = "cli";

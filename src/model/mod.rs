@@ -12,6 +12,7 @@ mod intent;
 mod kind;
 mod mismatch;
 mod name;
+pub(crate) mod names;
 mod quality;
 mod refusal;
 mod rung;

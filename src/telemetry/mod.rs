@@ -40,7 +40,6 @@ mod error;
 mod exporter;
 mod handle;
 mod metrics;
-pub(crate) mod names;
 mod otlp;
 mod queue;
 pub mod record;
@@ -51,6 +50,7 @@ mod span;
 mod stats;
 mod tls;
 
+pub(crate) use crate::model::names;
 pub use builder::TelemetryBuilder;
 pub use error::TelemetryError;
 pub use handle::Telemetry;

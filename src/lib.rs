@@ -86,3 +86,5 @@ pub mod store;
 pub mod telemetry;
 pub mod verify;
 pub mod wire;
+#[cfg(feature = "store")]
+pub mod workflows;

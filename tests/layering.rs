@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
 /// The top folders of `src`, and the floor that each is on. A folder imports only from floors below its own.
-const FLOORS: [(&str, u8); 14] = [
+const FLOORS: [(&str, u8); 15] = [
     ("model", 0),
     ("wire", 1),
     ("verify", 1),
@@ -25,6 +25,7 @@ const FLOORS: [(&str, u8); 14] = [
     ("bus", 2),
     ("store", 2),
     ("server", 3),
+    ("workflows", 3),
     ("cli", 4),
     // Prose, and no code.
     ("docs", 4),

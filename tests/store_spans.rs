@@ -369,11 +369,3 @@ fn spans_go_out_as_they_came_page_by_page() {
     (expected.sort_by_key(key), spans.sort_by_key(key));
     assert_eq!(spans, expected);
 }
-#[test]
-fn zz_make() {
-    let Ok(path) = std::env::var("MAKE_V1") else { return };
-    let store = Store::open(path, StoreOptions::default()).unwrap();
-    store.insert_blocking(Told::new(1, "wf", "planner", "writer").found("stale_context").spans().to_vec()).unwrap();
-    store.insert_blocking(Told::new(2, "wf", "writer", "reviewer").below(1).spans().to_vec()).unwrap();
-    store.insert_blocking(vec![stored::root("wf", 0, 100, "published", true)]).unwrap();
-}

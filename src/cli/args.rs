@@ -17,6 +17,12 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     Demo(demo::Arguments),
     Replay(replay::Arguments),
+    Serve(super::serve::Arguments),
+    Query(super::query::Arguments),
+    Stats(super::stats::Arguments),
+    Tail(super::tail::Arguments),
+    Import(super::import::Arguments),
+    Export(super::export::Arguments),
 }
 
 /// Where the NATS server is.

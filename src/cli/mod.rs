@@ -4,10 +4,19 @@
 
 mod args;
 mod demo;
+mod export;
+mod import;
 mod printer;
+mod query;
 mod replay;
+mod serve;
 mod server;
+mod source;
+mod stats;
+mod table;
+mod tail;
 mod telemetry;
+mod units;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -50,6 +59,12 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         match arguments.command {
             Command::Demo(demo) => demo::run(demo).await,
             Command::Replay(replay) => replay::run(replay).await,
+            Command::Serve(arguments) => serve::run(arguments).await,
+            Command::Query(arguments) => query::run(arguments).await,
+            Command::Stats(arguments) => stats::run(arguments).await,
+            Command::Tail(arguments) => tail::run(arguments).await,
+            Command::Import(arguments) => import::run(arguments).await,
+            Command::Export(arguments) => export::run(arguments).await,
         }
     });
     // Whatever is still going on must not keep the command from ending.

@@ -19,7 +19,6 @@ use super::error::Problem;
 use super::gate::Gate;
 use super::grpc::Traces;
 use super::metrics::Metrics;
-use super::options::Token;
 use super::{ServerError, ServerOptions, api, auth, otlp_http};
 use crate::store::Store;
 

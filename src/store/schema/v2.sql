@@ -6,8 +6,8 @@ CREATE TABLE findings (
     PRIMARY KEY (kind, handoff)
 ) STRICT, WITHOUT ROWID;
 
-WITH RECURSIVE bits (kind) AS (SELECT 0 UNION ALL SELECT kind + 1 FROM bits WHERE kind < 31)
-INSERT INTO findings SELECT kind, key FROM handoffs, bits WHERE mismatches & (1 << kind) <> 0;
+WITH RECURSIVE bits (bit) AS (SELECT 0 UNION ALL SELECT bit + 1 FROM bits WHERE bit < 31)
+INSERT INTO findings SELECT bit, key FROM handoffs, bits WHERE mismatches & (1 << bit) <> 0;
 
 -- Spans of no workflow are forgotten by their own age.
 CREATE INDEX spans_of_no_workflow ON spans (arrived_ns) WHERE workflow IS NULL;

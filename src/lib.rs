@@ -42,7 +42,10 @@
 //! | [`otlp`] | spans of any origin, read from and written to OTLP |
 //! | [`wire`] | headers and receipts, and the [contract](wire::contract) for agents in other languages |
 //! | [`nats`] | the NATS client protocol, both directions, for who stands in between or plays the server |
-//! | [`cli`] | the `wilco` command: `demo` and `replay` |
+//! | [`store`] | the trace store: spans in SQLite, joined to handoffs and workflows, and the [query language](store::query) |
+//! | [`server`] | OTLP in, and a JSON API over a store |
+//! | [`workflows`] | what was traced, on a server or in a file: `Workflows::open(...)`, `get_trace(id)`, `find_failure()` |
+//! | [`cli`] | the `wilco` command: `demo`, `replay`, `serve`, `query`, `stats`, `tail`, `import`, `export` |
 //! | [`docs`] | [architecture](docs::architecture), [design](docs::design), [changelog](docs::changelog) |
 //!
 //! Complete programs are in `examples/`: `planner.rs` and `researcher.rs` first, then `hooks.rs`, `fan_out.rs` and
@@ -55,7 +58,9 @@
 //! | (none) | [`model`], [`wire`], [`verify`], [`nats`]: no network, no runtime | |
 //! | `telemetry` | [`telemetry`], with an OTLP exporter | |
 //! | `channel` | [`channel`], with async-nats; implies `telemetry` | |
-//! | `cli` | the `wilco` program; implies `channel` | |
+//! | `store` | [`store`] and [`workflows`], with SQLite; implies `telemetry` | |
+//! | `server` | [`server`], with axum and tonic; implies `store` | |
+//! | `cli` | the `wilco` program; implies `channel` and `server` | |
 //! | `app` | all that the program needs: `cli` | yes |
 //!
 //! A user of the library writes `default-features = false, features = ["channel"]`. A feature only adds; none changes

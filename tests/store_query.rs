@@ -41,7 +41,9 @@ fn store() -> Store {
 
 fn ask(store: &Store, text: &str) -> Answer {
     let query = Query::parse(text).unwrap_or_else(|error| panic!("{text}: {error}"));
-    store.query(&query, Timestamp::from_unix_nanos(NOON + 60_000_000_000)).unwrap_or_else(|error| panic!("{text}: {error}"))
+    store
+        .query(&query, Timestamp::from_unix_nanos(NOON + 60_000_000_000))
+        .unwrap_or_else(|error| panic!("{text}: {error}"))
 }
 
 /// The numbers of the handoffs that are found, in ascending order.
@@ -133,10 +135,17 @@ fn spans_and_workflows_are_found_too() {
     let store = store();
     let names = |text: &str| -> Vec<String> {
         let lines = serde_json::to_value(ask(&store, text).lines).unwrap();
-        lines.as_array().unwrap().iter().map(|line| format!("{}@{}", line["name"].as_str().unwrap(), line["duration_ms"])).collect()
+        lines
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|line| format!("{}@{}", line["name"].as_str().unwrap(), line["duration_ms"]))
+            .collect()
     };
     assert_eq!(
-        names("type = \"decision\" AND decision.type = \"approve\" AND duration_ms > 5000 AND timestamp > \"2026-01-15T10:00:00Z\""),
+        names(
+            "type = \"decision\" AND decision.type = \"approve\" AND duration_ms > 5000 AND timestamp > \"2026-01-15T10:00:00Z\""
+        ),
         ["decision approve@7000.0"]
     );
     assert_eq!(names("type = decision AND decision.confidence > 0.5 | sort duration_ms").len(), 3);
@@ -153,7 +162,10 @@ fn spans_and_workflows_are_found_too() {
 fn groups_are_counted_and_measured() {
     let store = store();
     let answer = ask(&store, "verdict = mismatched | by to, mismatch | count, p95(duration_ms)");
-    assert_eq!((answer.what.as_str(), &answer.columns[..]), ("groups", &["to", "mismatch", "count", "p95(duration_ms)"].map(str::to_owned)[..]));
+    assert_eq!(
+        (answer.what.as_str(), &answer.columns[..]),
+        ("groups", &["to", "mismatch", "count", "p95(duration_ms)"].map(str::to_owned)[..])
+    );
     assert_eq!(
         serde_json::to_value(&answer.lines).unwrap(),
         json!([
@@ -165,11 +177,18 @@ fn groups_are_counted_and_measured() {
     let one = |text: &str| -> Value { serde_json::to_value(&ask(&store, text).lines[0]).unwrap() };
     assert_eq!(one("| count"), json!({"count": 7}));
     assert_eq!(one("last 1m | rate")["rate"].as_f64().map(|rate| (rate * 60.0).round()), Some(7.0));
-    assert_eq!(one("from = planner | sum(duration_ms), avg(duration_ms), min(duration_ms), max(duration_ms), p50(duration_ms)"),
-        json!({"sum(duration_ms)": 106.0, "avg(duration_ms)": 106.0 / 3.0, "min(duration_ms)": 1.0, "max(duration_ms)": 100.0, "p50(duration_ms)": 5.0}));
+    assert_eq!(
+        one(
+            "from = planner | sum(duration_ms), avg(duration_ms), min(duration_ms), max(duration_ms), p50(duration_ms)"
+        ),
+        json!({"sum(duration_ms)": 106.0, "avg(duration_ms)": 106.0 / 3.0, "min(duration_ms)": 1.0, "max(duration_ms)": 100.0, "p50(duration_ms)": 5.0})
+    );
     assert_eq!(one("retries = 3 | max(retries)"), json!({"max(retries)": 3}));
     assert_eq!(one("| by verdict | count | sort count desc | limit 1"), json!({"verdict": "agreed", "count": 4}));
-    assert_eq!(one("type = decision | by decision.type | count | sort decision.type desc"), json!({"decision.type": "reject", "count": 1}));
+    assert_eq!(
+        one("type = decision | by decision.type | count | sort decision.type desc"),
+        json!({"decision.type": "reject", "count": 1})
+    );
     assert_eq!(one("nothing = here | p50(duration_ms)"), json!({"p50(duration_ms)": null}));
 }
 
@@ -208,7 +227,10 @@ fn what_is_not_understood_is_pointed_at() {
         ("handoff{to = a", "column 15: expected AND, OR or `}`, found the end"),
         ("handoff{} > span{}", "column 11: only handoffs stand below one another"),
         ("handoff{} >> to = a", "column 14: expected handoff{...}, found `to`"),
-        ("| jump", "column 3: expected by, sort, limit, offset, count, rate, or sum, avg, min, max, p50, p90, p95, p99 of a name, found `jump`"),
+        (
+            "| jump",
+            "column 3: expected by, sort, limit, offset, count, rate, or sum, avg, min, max, p50, p90, p95, p99 of a name, found `jump`",
+        ),
         ("| limit 0", "column 9: expected a number from 1 to 10000, found 0"),
         ("| p95 duration_ms", "column 7: expected `(` and a name, found `duration_ms`"),
         ("from = a ; drop", "column 10: `;` means nothing here"),
@@ -221,7 +243,10 @@ fn what_is_not_understood_is_pointed_at() {
         ("duration_ms > \"long\"", "column 15: expected a number, for `duration_ms` is one"),
         ("verdict = maybe", "column 11: expected one of pending, agreed, unconfirmed, mismatched, found \"maybe\""),
         ("verdict > agreed", "column 11: these words have no order: compare them by = != ^= =~ !~ in"),
-        ("timestamp > yesterday", "column 13: `timestamp` is a time such as \"2026-01-15T10:00:00Z\" or \"2026-01-15\""),
+        (
+            "timestamp > yesterday",
+            "column 13: `timestamp` is a time such as \"2026-01-15T10:00:00Z\" or \"2026-01-15\"",
+        ),
         ("id > a", "column 6: `id` is compared by = and != only"),
         ("span{trace_id = 12}", "column 17: `trace_id` has 32 hexadecimal digits"),
         ("workflow{ok = maybe}", "column 15: `ok` is true or false"),
@@ -267,10 +292,59 @@ fn an_answer_that_takes_too_long_is_given_up() {
 }
 
 const WORDS: &[&str] = &[
-    "from", "to", "id", "type", "mismatch", "verdict", "timestamp", "duration_ms", "workflow", "x.y", "ok", "last", "and", "or",
-    "not", "in", "handoff{", "span{", "workflow{", "}", "(", ")", ",", "|", "by", "count", "rate", "sort", "limit", "offset",
-    "p95(", "desc", "=", "!=", "<", ">", ">=", ">>", "^=", "=~", "!~", "5", "-1.5", "15m", "5s", "\"a\"", "'b'", "true",
-    "agreed", "stale_context", "\"2026-01-15\"", "'; DROP TABLE spans; --", "\"%_\"",
+    "from",
+    "to",
+    "id",
+    "type",
+    "mismatch",
+    "verdict",
+    "timestamp",
+    "duration_ms",
+    "workflow",
+    "x.y",
+    "ok",
+    "last",
+    "and",
+    "or",
+    "not",
+    "in",
+    "handoff{",
+    "span{",
+    "workflow{",
+    "}",
+    "(",
+    ")",
+    ",",
+    "|",
+    "by",
+    "count",
+    "rate",
+    "sort",
+    "limit",
+    "offset",
+    "p95(",
+    "desc",
+    "=",
+    "!=",
+    "<",
+    ">",
+    ">=",
+    ">>",
+    "^=",
+    "=~",
+    "!~",
+    "5",
+    "-1.5",
+    "15m",
+    "5s",
+    "\"a\"",
+    "'b'",
+    "true",
+    "agreed",
+    "stale_context",
+    "\"2026-01-15\"",
+    "'; DROP TABLE spans; --",
+    "\"%_\"",
 ];
 
 proptest! {

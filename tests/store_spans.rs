@@ -125,7 +125,10 @@ fn the_root_span_names_the_workflow_and_its_outcome() {
     let store = memory();
     store.insert_blocking(vec![stored::root("wf", 0, 100, "no story", false)]).unwrap();
     let (workflow, _) = store.workflow("wf").unwrap().unwrap();
-    assert_eq!((workflow.name.as_deref(), workflow.outcome.as_deref(), workflow.ok), (Some("story"), Some("no story"), Some(false)));
+    assert_eq!(
+        (workflow.name.as_deref(), workflow.outcome.as_deref(), workflow.ok),
+        (Some("story"), Some("no story"), Some(false))
+    );
     assert_eq!(workflow.duration_ms, 100.0);
     assert!(store.workflow("other").unwrap().is_none());
 }
@@ -219,7 +222,8 @@ fn a_damaged_file_is_told_from_an_empty_one() {
     bytes[100..end.min(8_192)].fill(0xff);
     std::fs::write(&path, bytes).unwrap();
     let opened = Store::open(&path, StoreOptions::default());
-    let error = opened.and_then(|store| store.insert_blocking(Told::new(1, "wf", "a", "b").spans().to_vec())).unwrap_err();
+    let error =
+        opened.and_then(|store| store.insert_blocking(Told::new(1, "wf", "a", "b").spans().to_vec())).unwrap_err();
     assert!(error.to_string().contains("malformed") || error.to_string().contains("damaged"), "{error}");
 }
 
@@ -276,7 +280,10 @@ fn overload_is_refused_whole_and_nothing_acknowledged_is_lost() {
                 kept.push(number);
             }
             Err(error) => {
-                assert!(matches!(error, StoreError::Overloaded { limit: 200_000, .. }) && error.is_retryable(), "{error}");
+                assert!(
+                    matches!(error, StoreError::Overloaded { limit: 200_000, .. }) && error.is_retryable(),
+                    "{error}"
+                );
                 refused += 1;
             }
         }
@@ -295,7 +302,8 @@ fn the_oldest_workflows_are_forgotten_when_there_is_too_much_and_the_file_shrink
     let options = StoreOptions::default().keep_bytes(600_000).tidy_every(Duration::from_millis(20));
     let store = Store::open(&path, options).unwrap();
     for number in 0..300_u64 {
-        let told = Told::new(number, &format!("wf-{number}"), "a", "b").found("refused").with("text", "x".repeat(4_000));
+        let told =
+            Told::new(number, &format!("wf-{number}"), "a", "b").found("refused").with("text", "x".repeat(4_000));
         store.insert_blocking(told.spans().to_vec()).unwrap();
     }
     let deadline = std::time::Instant::now() + Duration::from_secs(10);

@@ -85,9 +85,10 @@ async fn deliver(client: &Client, request: Vec<u8>) -> anyhow::Result<()> {
 
 fn went_to(state: &Path) -> anyhow::Result<i64> {
     match std::fs::read_to_string(state) {
-        Ok(text) => {
-            text.trim().parse().with_context(|| format!("{}: holds no number of a span; remove it to begin anew", state.display()))
-        }
+        Ok(text) => text
+            .trim()
+            .parse()
+            .with_context(|| format!("{}: holds no number of a span; remove it to begin anew", state.display())),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(0),
         Err(error) => Err(error).with_context(|| format!("{}", state.display())),
     }
@@ -97,5 +98,7 @@ fn went_to(state: &Path) -> anyhow::Result<i64> {
 fn remember(state: &Path, after: i64) -> anyhow::Result<()> {
     let mut new = state.as_os_str().to_owned();
     new.push(".new");
-    std::fs::write(&new, format!("{after}\n")).and_then(|()| std::fs::rename(&new, state)).with_context(|| format!("{}", state.display()))
+    std::fs::write(&new, format!("{after}\n"))
+        .and_then(|()| std::fs::rename(&new, state))
+        .with_context(|| format!("{}", state.display()))
 }

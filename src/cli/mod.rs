@@ -1,4 +1,5 @@
-//! The `wilco` command: a small stage for the newsroom demo, and a replay of recorded conversations.
+//! The `wilco` command: a small stage for the newsroom demo, a replay of recorded conversations, and a trace store to
+//! keep and to question.
 //!
 //! Exit codes: 0 all is well, 1 a failure was found, 2 it could not be told, or the command was not understood.
 

@@ -61,7 +61,18 @@ fn show(printer: &mut Printer, answer: &Answer) {
         return;
     }
     let fixed: &[&str] = match answer.what.as_str() {
-        "handoffs" => &["timestamp", "workflow", "to<-from", "verdict", "mismatches", "rung", "duration_ms", "age_ms", "quality", "id"],
+        "handoffs" => &[
+            "timestamp",
+            "workflow",
+            "to<-from",
+            "verdict",
+            "mismatches",
+            "rung",
+            "duration_ms",
+            "age_ms",
+            "quality",
+            "id",
+        ],
         "spans" => &["timestamp", "workflow", "type", "name", "duration_ms", "error", "trace_id", "span_id"],
         "workflows" => &["timestamp", "id", "name", "outcome", "handoffs", "mismatched", "duration_ms"],
         _ => &[],
@@ -91,7 +102,9 @@ fn cell(line: &Value, column: &str) -> String {
         Value::String(text) => text.clone(),
         Value::Array(values) => values.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(","),
         Value::Number(number) => match number.as_f64() {
-            Some(float) if number.is_f64() => format!("{float:.3}").trim_end_matches('0').trim_end_matches('.').to_owned(),
+            Some(float) if number.is_f64() => {
+                format!("{float:.3}").trim_end_matches('0').trim_end_matches('.').to_owned()
+            }
             _ => number.to_string(),
         },
         other => other.to_string(),

@@ -33,7 +33,7 @@ impl SourceArguments {
 
     pub(crate) async fn open(&self) -> anyhow::Result<Workflows> {
         if let Some(url) = self.server() {
-            return Ok(Workflows::open(url).await?);
+            return Ok(Workflows::server(url)?);
         }
         Ok(Workflows::of(self.store().await?))
     }
@@ -79,7 +79,8 @@ pub(crate) fn read(path: &Path, mut take: impl FnMut(Vec<Span>) -> anyhow::Resul
         let here = || format!("{}: line {number}", path.display());
         line.clear();
         let limit = otlp::limits::LONGEST_REQUEST as u64 + 1;
-        let read = std::io::BufRead::read_until(&mut std::io::Read::take(&mut lines, limit), b'\n', &mut line).with_context(here)?;
+        let read = std::io::BufRead::read_until(&mut std::io::Read::take(&mut lines, limit), b'\n', &mut line)
+            .with_context(here)?;
         if read == 0 {
             break;
         }

@@ -46,7 +46,15 @@ fn show(printer: &mut Printer, stats: &Stats) {
     }
     let name = |name: &Option<String>| name.clone().unwrap_or_else(|| "-".to_owned());
     let mut table = Table::new(&[
-        "boundary", "handoffs", "mismatched", "p50 ms", "p95 ms", "p99 ms", "age p95 ms", "quality", "kinds",
+        "boundary",
+        "handoffs",
+        "mismatched",
+        "p50 ms",
+        "p95 ms",
+        "p99 ms",
+        "age p95 ms",
+        "quality",
+        "kinds",
     ]);
     for each in &stats.boundaries {
         let kinds: Vec<String> = each.kinds.iter().map(|(kind, count)| format!("{kind} {count}")).collect();
@@ -94,7 +102,11 @@ fn show(printer: &mut Printer, stats: &Stats) {
 }
 
 fn share(part: i64, whole: i64) -> String {
-    if part == 0 || whole == 0 { part.to_string() } else { format!("{part} ({:.1} %)", part as f64 * 100.0 / whole as f64) }
+    if part == 0 || whole == 0 {
+        part.to_string()
+    } else {
+        format!("{part} ({:.1} %)", part as f64 * 100.0 / whole as f64)
+    }
 }
 
 fn number(value: Option<f64>, digits: usize) -> String {

@@ -8,7 +8,8 @@ use serde::Serialize;
 use super::error::{Problem, json};
 use super::server::Shared;
 use super::{events, metrics};
-use crate::model::Timestamp;
+use crate::diagnose::{self, Cause, Status};
+use crate::model::{MismatchKind, Timestamp};
 use crate::otlp;
 use crate::store::query::{MOST_LINES, Query};
 use crate::store::{HandoffSummary, Store, StoreError, WorkflowSummary};
@@ -23,6 +24,7 @@ pub(super) fn routes() -> Router<Shared> {
         .route("/api/workflows", get(workflows))
         .route("/api/workflows/{id}", get(workflow))
         .route("/api/workflows/{id}/spans", get(spans))
+        .route("/api/workflows/{id}/failure", get(failure))
         .route("/api/handoffs/{id}", get(handoff))
         .route("/api/query", get(query))
         .route("/api/stats", get(stats))
@@ -48,7 +50,10 @@ struct Workflows {
 }
 
 /// `GET /api/workflows`: those first to which something came last.
-async fn workflows(State(shared): State<Shared>, parameters: Result<Parameters<Page>, axum::extract::rejection::QueryRejection>) -> Result<Response, Problem> {
+async fn workflows(
+    State(shared): State<Shared>,
+    parameters: Result<Parameters<Page>, axum::extract::rejection::QueryRejection>,
+) -> Result<Response, Problem> {
     let Parameters(page) = parameters.map_err(|error| Problem::bad(error.body_text()))?;
     let limit = page.limit.unwrap_or(100);
     if !(1..=MOST_LINES).contains(&limit) {
@@ -88,6 +93,58 @@ async fn spans(State(shared): State<Shared>, Path(id): Path<String>) -> Result<R
     Ok(json(StatusCode::OK, text))
 }
 
+/// A handoff that may have broken the workflow.
+#[derive(Debug, Serialize)]
+struct CauseLine {
+    handoff: String,
+    boundary: String,
+    kind: MismatchKind,
+    confidence: f64,
+    evidence: Vec<String>,
+    words: String,
+}
+
+impl CauseLine {
+    fn new(cause: &Cause) -> Self {
+        Self {
+            handoff: cause.handoff.clone(),
+            boundary: cause.boundary.clone(),
+            kind: cause.kind,
+            confidence: cause.confidence,
+            evidence: cause.evidence.iter().map(ToString::to_string).collect(),
+            words: cause.words.clone(),
+        }
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct FailureAnswer {
+    workflow: String,
+    status: Status,
+    ranked: Vec<CauseLine>,
+    explains: Vec<CauseLine>,
+    blast_radius: usize,
+}
+
+/// `GET /api/workflows/{id}/failure`: what broke, best first, and what it explains.
+async fn failure(State(shared): State<Shared>, Path(id): Path<String>) -> Result<Response, Problem> {
+    let wanted = id.clone();
+    let spans = blocking(&shared, move |store| store.spans(&wanted)).await?;
+    if spans.is_empty() {
+        return Err(Problem::not_found(format!("no workflow or trace {id:?} is known")));
+    }
+    let found = tokio::task::spawn_blocking(move || diagnose::Workflow::new(id, spans).diagnose()).await;
+    let found = found.map_err(|error| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))?;
+    let lines = |causes: &[Cause]| causes.iter().map(CauseLine::new).collect();
+    answer(&FailureAnswer {
+        workflow: found.workflow,
+        status: found.status,
+        ranked: lines(&found.ranked),
+        explains: found.failure.as_ref().map(|failure| lines(&failure.explains)).unwrap_or_default(),
+        blast_radius: found.failure.map_or(0, |failure| failure.blast_radius),
+    })
+}
+
 /// `GET /api/handoffs/{id}`: one handoff in a line.
 async fn handoff(State(shared): State<Shared>, Path(id): Path<String>) -> Result<Response, Problem> {
     let wanted = id.clone();
@@ -104,9 +161,14 @@ struct Asked {
 }
 
 /// `GET /api/query?q=...`: what a query finds.
-async fn query(State(shared): State<Shared>, parameters: Result<Parameters<Asked>, axum::extract::rejection::QueryRejection>) -> Result<Response, Problem> {
+async fn query(
+    State(shared): State<Shared>,
+    parameters: Result<Parameters<Asked>, axum::extract::rejection::QueryRejection>,
+) -> Result<Response, Problem> {
     let Parameters(asked) = parameters.map_err(|error| Problem::bad(error.body_text()))?;
-    let query = Query::parse(&asked.q).map_err(StoreError::from)?.at_most(asked.limit.unwrap_or(MOST_LINES).clamp(1, MOST_LINES));
+    let query = Query::parse(&asked.q)
+        .map_err(StoreError::from)?
+        .at_most(asked.limit.unwrap_or(MOST_LINES).clamp(1, MOST_LINES));
     answer(&blocking(&shared, move |store| store.query(&query, Timestamp::now())).await?)
 }
 
@@ -117,7 +179,10 @@ struct Since {
 }
 
 /// `GET /api/stats`: numbers per boundary, per agent, per type of decision.
-async fn stats(State(shared): State<Shared>, parameters: Result<Parameters<Since>, axum::extract::rejection::QueryRejection>) -> Result<Response, Problem> {
+async fn stats(
+    State(shared): State<Shared>,
+    parameters: Result<Parameters<Since>, axum::extract::rejection::QueryRejection>,
+) -> Result<Response, Problem> {
     let Parameters(asked) = parameters.map_err(|error| Problem::bad(error.body_text()))?;
     let since = match asked.since.as_deref() {
         None | Some("") => Timestamp::EPOCH,

@@ -16,18 +16,23 @@ pub(super) async fn events(State(shared): State<Shared>) -> Result<Response, Pro
     let permit = std::sync::Arc::clone(&shared.listeners)
         .try_acquire_owned()
         .map_err(|_| Problem::overloaded("too many listen to events already"))?;
-    let stream = stream::unfold((shared.store.watch(), shared.closing.clone(), permit), |(mut watch, mut closing, permit)| async {
-        let events = tokio::select! {
-            events = next(&mut watch) => events?,
-            // Ends with the server, which would otherwise wait for it.
-            _ = closing.wait_for(|closing| *closing) => return None,
-        };
-        Some((stream::iter(events.into_iter().map(Ok::<_, Infallible>)), (watch, closing, permit)))
-    });
+    let stream = stream::unfold(
+        (shared.store.watch(), shared.closing.clone(), permit),
+        |(mut watch, mut closing, permit)| async {
+            let events = tokio::select! {
+                events = next(&mut watch) => events?,
+                // Ends with the server, which would otherwise wait for it.
+                _ = closing.wait_for(|closing| *closing) => return None,
+            };
+            Some((stream::iter(events.into_iter().map(Ok::<_, Infallible>)), (watch, closing, permit)))
+        },
+    );
     Ok(sse(stream.flatten()).into_response())
 }
 
-fn sse<S: Stream<Item = Result<Event, Infallible>> + Send + 'static>(stream: S) -> Sse<axum::response::sse::KeepAliveStream<S>> {
+fn sse<S: Stream<Item = Result<Event, Infallible>> + Send + 'static>(
+    stream: S,
+) -> Sse<axum::response::sse::KeepAliveStream<S>> {
     Sse::new(stream).keep_alive(KeepAlive::new().interval(Duration::from_secs(15)))
 }
 

@@ -72,7 +72,8 @@ impl Gate {
         let mut source = flate2::read::MultiGzDecoder::new(&whole[..]).take(self.longest as u64 + 1);
         let mut chunk = vec![0; 64 << 10];
         loop {
-            let read = source.read(&mut chunk).map_err(|error| Problem::bad(format!("the body is no gzip: {error}")))?;
+            let read =
+                source.read(&mut chunk).map_err(|error| Problem::bad(format!("the body is no gzip: {error}")))?;
             if read == 0 {
                 break;
             }

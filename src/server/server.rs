@@ -73,7 +73,8 @@ impl Server {
             return Err(ServerError::Open { address });
         }
         let http = listen("API", options.http, "--http").await?;
-        let otlp_http = if together { None } else { Some(listen("OTLP over HTTP", options.otlp_http, "--otlp-http").await?) };
+        let otlp_http =
+            if together { None } else { Some(listen("OTLP over HTTP", options.otlp_http, "--otlp-http").await?) };
         let otlp_grpc = match options.otlp_grpc {
             Some(address) => Some(listen("OTLP over gRPC", address, "--otlp-grpc").await?),
             None => None,
@@ -105,7 +106,9 @@ impl Server {
                 .fallback(|request: Request| async move {
                     Problem::not_found(format!("nothing is at {}; see /api/openapi.json", request.uri().path()))
                 })
-                .method_not_allowed_fallback(|| async { Problem::new(StatusCode::METHOD_NOT_ALLOWED, "not by this method") })
+                .method_not_allowed_fallback(|| async {
+                    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "not by this method")
+                })
                 .layer(middleware::from_fn(move |request, next| in_time(limit, request, next)))
                 .layer(middleware::from_fn_with_state(token.clone(), auth::check))
                 .with_state(shared.clone())
@@ -175,6 +178,8 @@ async fn serve(listener: TcpListener, routes: Router, mut closing: watch::Receiv
 async fn in_time(limit: Duration, request: Request, next: Next) -> Response {
     match tokio::time::timeout(limit, next.run(request)).await {
         Ok(response) => response,
-        Err(_) => Problem::new(StatusCode::REQUEST_TIMEOUT, format!("the request took longer than {limit:?}")).into_response(),
+        Err(_) => {
+            Problem::new(StatusCode::REQUEST_TIMEOUT, format!("the request took longer than {limit:?}")).into_response()
+        }
     }
 }

@@ -66,8 +66,19 @@ impl Batch {
              ON CONFLICT (trace_id, span_id) DO NOTHING",
         )?;
         let added = insert.execute(params![
-            row.trace_id, row.span_id, row.parent_id, workflow, row.kind as i64, row.subtype, row.name, row.start_ns,
-            row.end_ns, row.error, origin, now_ns, row.body
+            row.trace_id,
+            row.span_id,
+            row.parent_id,
+            workflow,
+            row.kind as i64,
+            row.subtype,
+            row.name,
+            row.start_ns,
+            row.end_ns,
+            row.error,
+            origin,
+            now_ns,
+            row.body
         ])?;
         let span = if added == 1 {
             self.fresh += 1;
@@ -119,7 +130,8 @@ impl Batch {
 
     /// Writes what was learnt of handoffs and workflows.
     pub(super) fn finish(mut self, connection: &Connection, now_ns: i64) -> rusqlite::Result<()> {
-        let mut by_key: HashMap<i64, &mut WorkflowRow> = self.workflows.values_mut().map(|row| (row.key, row)).collect();
+        let mut by_key: HashMap<i64, &mut WorkflowRow> =
+            self.workflows.values_mut().map(|row| (row.key, row)).collect();
         // In the order of their keys, so that neighbours in time are neighbours in the file.
         let mut handoffs: Vec<&mut HandoffRow> = self.handoffs.values_mut().collect();
         handoffs.sort_unstable_by_key(|row| row.key);
@@ -131,7 +143,9 @@ impl Batch {
             } else if let Some(workflow) = handoff.workflow {
                 // Told by a span that names no workflow.
                 connection
-                    .prepare_cached("UPDATE workflows SET handoffs = handoffs + ?2, mismatched = mismatched + ?3 WHERE key = ?1")?
+                    .prepare_cached(
+                        "UPDATE workflows SET handoffs = handoffs + ?2, mismatched = mismatched + ?3 WHERE key = ?1",
+                    )?
                     .execute(params![workflow, change.handoffs, change.mismatched])?;
             }
         }
@@ -158,8 +172,18 @@ impl Batch {
         update
             .query_row(
                 params![
-                    row.trace_id, row.span_id, row.parent_id, workflow, row.kind as i64, row.subtype, row.name,
-                    row.start_ns, row.end_ns, row.error, origin, row.body
+                    row.trace_id,
+                    row.span_id,
+                    row.parent_id,
+                    workflow,
+                    row.kind as i64,
+                    row.subtype,
+                    row.name,
+                    row.start_ns,
+                    row.end_ns,
+                    row.error,
+                    origin,
+                    row.body
                 ],
                 |row| row.get(0),
             )
@@ -270,8 +294,19 @@ impl WorkflowRow {
              first_ns = ?8, last_ns = ?9, arrived_ns = ?10, spans = ?11, handoffs = ?12, mismatched = ?13 WHERE key = ?1"
         };
         connection.prepare_cached(sql)?.execute(params![
-            self.key, id, self.name, self.outcome, self.ok, self.error, self.root_end_ns, self.first_ns, self.last_ns,
-            now_ns, self.spans, self.handoffs, self.mismatched
+            self.key,
+            id,
+            self.name,
+            self.outcome,
+            self.ok,
+            self.error,
+            self.root_end_ns,
+            self.first_ns,
+            self.last_ns,
+            now_ns,
+            self.spans,
+            self.handoffs,
+            self.mismatched
         ])?;
         Ok(())
     }

@@ -103,7 +103,8 @@ pub(super) fn decode<'a>(
 ) -> Result<Vec<Span>, StoreError> {
     let broken = |error: prost::DecodeError| StoreError::Body(error.to_string());
     let spans = bodies.map(|body| proto::Span::decode(body).map_err(broken)).collect::<Result<_, _>>()?;
-    let scope_spans = proto::ScopeSpans { scope: Some(Message::decode(scope).map_err(broken)?), spans, ..Default::default() };
+    let scope_spans =
+        proto::ScopeSpans { scope: Some(Message::decode(scope).map_err(broken)?), spans, ..Default::default() };
     let resource_spans = proto::ResourceSpans {
         resource: Some(Message::decode(resource).map_err(broken)?),
         scope_spans: vec![scope_spans],

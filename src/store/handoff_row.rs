@@ -173,9 +173,33 @@ impl HandoffRow {
         let turns = |half: Option<Half>| half.map_or(0, |half| half.turn);
         let sql = if self.stored.is_some() { UPDATE } else { INSERT };
         connection.prepare_cached(sql)?.execute(params![
-            self.key, self.id, self.workflow, self.parent, self.from, self.to, self.kind, verdict as i64,
-            self.mismatches, self.rung, start_ns, duration_ns, turns(self.sender), turns(self.receiver), self.size,
-            self.age_ms, self.quality, s.0, s.1, s.2, s.3, s.4, r.0, r.1, r.2, r.3, r.4
+            self.key,
+            self.id,
+            self.workflow,
+            self.parent,
+            self.from,
+            self.to,
+            self.kind,
+            verdict as i64,
+            self.mismatches,
+            self.rung,
+            start_ns,
+            duration_ns,
+            turns(self.sender),
+            turns(self.receiver),
+            self.size,
+            self.age_ms,
+            self.quality,
+            s.0,
+            s.1,
+            s.2,
+            s.3,
+            s.4,
+            r.0,
+            r.1,
+            r.2,
+            r.3,
+            r.4
         ])?;
         let before = self.stored.map_or(0, |stored| stored.mismatches);
         let mut fresh = self.mismatches & !before;
@@ -186,7 +210,11 @@ impl HandoffRow {
                 .prepare_cached("INSERT OR IGNORE INTO findings (kind, handoff) VALUES (?1, ?2)")?
                 .execute(params![kind, self.key])?;
         }
-        let now = Stored { mismatches: self.mismatches, workflow: self.workflow, mismatched: verdict == VerdictWord::Mismatched };
+        let now = Stored {
+            mismatches: self.mismatches,
+            workflow: self.workflow,
+            mismatched: verdict == VerdictWord::Mismatched,
+        };
         let change = Change::between(self.stored, now);
         self.stored = Some(now);
         Ok(change)

@@ -3,10 +3,10 @@ use std::collections::BTreeMap;
 use opentelemetry::trace::TraceId;
 use rusqlite::{Connection, OptionalExtension, params};
 
+use super::StoreError;
 use super::body;
 use super::summary::{HandoffSummary, WorkflowSummary};
 use super::words::HandoffKey;
-use super::StoreError;
 use crate::model::Span;
 
 /// The most spans of one workflow that are given; one has a few hundred at most.
@@ -134,8 +134,9 @@ pub(super) fn export(
         })?
         .collect::<Result<_, _>>()?;
     let Some(last) = parts.last().map(|part| part.0) else { return Ok(None) };
-    let request = body::frame(parts.iter().map(|(_, origin, resource, scope, body)| {
-        (*origin, resource.as_slice(), scope.as_slice(), body.as_slice())
-    }));
+    let request =
+        body::frame(parts.iter().map(|(_, origin, resource, scope, body)| {
+            (*origin, resource.as_slice(), scope.as_slice(), body.as_slice())
+        }));
     Ok(Some((request, last, parts.len())))
 }

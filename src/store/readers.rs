@@ -113,15 +113,12 @@ fn timed<T>(
     question: impl FnOnce(&Connection) -> Result<T, StoreError>,
 ) -> Result<T, StoreError> {
     connection.progress_handler(STEPS, Some(move || Instant::now() > deadline))?;
-    let answer = connection
-        .unchecked_transaction()
-        .map_err(StoreError::from)
-        .and_then(|view| {
-            let answer = question(&view);
-            // Nothing was written; this only ends the view.
-            let _ = view.finish();
-            answer
-        });
+    let answer = connection.unchecked_transaction().map_err(StoreError::from).and_then(|view| {
+        let answer = question(&view);
+        // Nothing was written; this only ends the view.
+        let _ = view.finish();
+        answer
+    });
     connection.progress_handler(0, None::<fn() -> bool>)?;
     match answer {
         Err(StoreError::Database(_)) if Instant::now() > deadline => Err(StoreError::TooSlow { limit }),

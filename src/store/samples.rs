@@ -34,7 +34,11 @@ pub(super) fn everything() -> Span {
         kind: SpanKind::Internal,
         start: Timestamp::from_unix_nanos(1_772_359_202_358_506_115),
         end: Timestamp::from_unix_nanos(1_772_359_203_358_506_115),
-        events: vec![SpanEvent { at: Timestamp::from_unix_nanos(5), name: "e".to_owned(), attributes: attributes.clone() }],
+        events: vec![SpanEvent {
+            at: Timestamp::from_unix_nanos(5),
+            name: "e".to_owned(),
+            attributes: attributes.clone(),
+        }],
         links: vec![SpanLink {
             trace_id: TraceId::from_bytes([1; 16]),
             span_id: SpanId::from_bytes([2; 8]),
@@ -45,7 +49,9 @@ pub(super) fn everything() -> Span {
         attributes,
         status: SpanStatus::Error("why".to_owned()),
         dropped: Dropped { attributes: 1, events: 2, links: 3 },
-        resource: Arc::new(Resource { attributes: [("service.name", AttributeValue::from("s"))].into_iter().collect() }),
+        resource: Arc::new(Resource {
+            attributes: [("service.name", AttributeValue::from("s"))].into_iter().collect(),
+        }),
         scope: Arc::new(Scope { name: "lib".to_owned(), version: "1".to_owned(), attributes: Attributes::new() }),
     }
 }

@@ -40,9 +40,8 @@ pub(super) fn prepare(connection: &mut Connection, path: &Path) -> Result<(), St
 
 /// The schema of a file; 0 if it is empty.
 pub(super) fn look(connection: &Connection, path: &Path) -> Result<i64, StoreError> {
-    let number = |sql: &str| {
-        connection.query_row(sql, [], |row| row.get::<_, i64>(0)).map_err(|error| damage(path, error))
-    };
+    let number =
+        |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i64>(0)).map_err(|error| damage(path, error));
     let (version, owner) = (number("PRAGMA user_version")?, number("PRAGMA application_id")?);
     if owner != APPLICATION_ID {
         let tables = number("SELECT count(*) FROM sqlite_schema")?;

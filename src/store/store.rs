@@ -75,7 +75,9 @@ impl Store {
         connection.busy_timeout(std::time::Duration::from_secs(5))?;
         schema::prepare(&mut connection, path)?;
         // Acknowledged means durable, also when the power goes.
-        connection.execute_batch("PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864")?;
+        connection.execute_batch(
+            "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864",
+        )?;
         let readers = Readers::of_file(path.to_owned());
         Self::start(connection, Some((path.to_owned(), readers)), options)
     }
@@ -100,7 +102,8 @@ impl Store {
         if let Some(bytes) = options.most_bytes {
             let page: i64 = connection.query_row("PRAGMA page_size", [], |row| row.get(0))?;
             let pages = i64::try_from(bytes).unwrap_or(i64::MAX) / page.max(1);
-            let _: i64 = connection.query_row(&format!("PRAGMA max_page_count = {}", pages.max(1)), [], |row| row.get(0))?;
+            let _: i64 =
+                connection.query_row(&format!("PRAGMA max_page_count = {}", pages.max(1)), [], |row| row.get(0))?;
         }
         let connection = Arc::new(Mutex::new(connection));
         let (path, readers) = match file {

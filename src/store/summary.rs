@@ -151,7 +151,9 @@ pub struct SpanSummary {
 
 impl SpanSummary {
     pub(super) fn columns(s: &str, w: &str) -> String {
-        format!("{s}.type, {s}.name, {s}.trace_id, {s}.span_id, {s}.parent_id, {w}.id, {s}.start_ns, {s}.end_ns, {s}.error")
+        format!(
+            "{s}.type, {s}.name, {s}.trace_id, {s}.span_id, {s}.parent_id, {w}.id, {s}.start_ns, {s}.end_ns, {s}.error"
+        )
     }
 
     pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Self> {

@@ -109,7 +109,10 @@ impl VerdictWord {
     }
 
     pub(super) fn from_number(number: i64) -> Self {
-        Self::ALL.into_iter().find(|(verdict, _)| *verdict as i64 == number).map_or(Self::Pending, |(verdict, _)| verdict)
+        Self::ALL
+            .into_iter()
+            .find(|(verdict, _)| *verdict as i64 == number)
+            .map_or(Self::Pending, |(verdict, _)| verdict)
     }
 }
 

@@ -56,6 +56,6 @@ pub use error::TelemetryError;
 pub use handle::Telemetry;
 pub use otlp::{OtlpConfig, Protocol};
 pub use sampling::Sampling;
+pub use stats::{DropReason, Dropped, Flushed, Stats};
 #[cfg(feature = "store")]
 pub(crate) use tls::client_config as tls_config;
-pub use stats::{DropReason, Dropped, Flushed, Stats};

@@ -67,7 +67,8 @@ impl Client {
         path: &[&str],
         parameters: &[(&str, &str)],
     ) -> Result<Option<Bytes>, WorkflowsError> {
-        let response = self.request(path, parameters).timeout(PATIENCE).send().await.map_err(|error| self.lost(&error))?;
+        let response =
+            self.request(path, parameters).timeout(PATIENCE).send().await.map_err(|error| self.lost(&error))?;
         let status = response.status();
         let body = response.bytes().await.map_err(|error| self.lost(&error))?;
         if status == 404 {

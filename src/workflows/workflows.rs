@@ -30,7 +30,7 @@ impl Workflows {
     /// Nothing is left open.
     pub async fn open(place: &str) -> Result<Self, WorkflowsError> {
         if place.contains("://") {
-            return Ok(Self { place: Place::Server(Client::new(place)?) });
+            return Self::server(place);
         }
         if !Path::new(place).exists() {
             return Err(WorkflowsError::NoFile { path: place.to_owned() });
@@ -38,6 +38,14 @@ impl Workflows {
         let path = place.to_owned();
         let opened = tokio::task::spawn_blocking(move || Store::open(path, StoreOptions::default())).await;
         Ok(Self::of(opened.unwrap_or(Err(StoreError::Closed))?))
+    }
+
+    /// Those on the server at this URL.
+    ///
+    /// # Errors
+    /// [`WorkflowsError::Url`] where it is none.
+    pub fn server(url: &str) -> Result<Self, WorkflowsError> {
+        Ok(Self { place: Place::Server(Client::new(url)?) })
     }
 
     /// Those in a store that is open already.
@@ -82,7 +90,8 @@ impl Workflows {
                     workflows: Vec<WorkflowSummary>,
                 }
                 let (limit, offset) = (limit.to_string(), offset.to_string());
-                let page: Page = client.must_get(&["api", "workflows"], &[("limit", &limit), ("offset", &offset)]).await?;
+                let page: Page =
+                    client.must_get(&["api", "workflows"], &[("limit", &limit), ("offset", &offset)]).await?;
                 Ok(page.workflows)
             }
             Place::Store(store) => ask(store, move |store| store.workflows(limit, offset, false)).await,

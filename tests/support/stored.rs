@@ -3,9 +3,7 @@
 use std::sync::Arc;
 
 use opentelemetry::trace::{SpanId, TraceId};
-use wilco::model::{
-    AttributeValue, Attributes, Dropped, Resource, Scope, Span, SpanKind, SpanStatus, Timestamp,
-};
+use wilco::model::{AttributeValue, Attributes, Dropped, Resource, Scope, Span, SpanKind, SpanStatus, Timestamp};
 
 /// 2026-01-15T10:00:00Z, in nanoseconds.
 pub(crate) const NOON: u64 = 1_768_471_200_000_000_000;
@@ -90,8 +88,15 @@ impl Told {
         let shift = (attempt as u64 - 1) * 1_000;
         Span {
             status,
-            ..span(self.trace(), self.number * 4 + 1 + (attempt as u64 - 1) * 1_000_000_000, &format!("handoff {}", self.to),
-                SpanKind::Producer, self.at_ms + shift, self.ms, attributes)
+            ..span(
+                self.trace(),
+                self.number * 4 + 1 + (attempt as u64 - 1) * 1_000_000_000,
+                &format!("handoff {}", self.to),
+                SpanKind::Producer,
+                self.at_ms + shift,
+                self.ms,
+                attributes,
+            )
         }
     }
 
@@ -101,8 +106,15 @@ impl Told {
         attributes.insert("wilco.verdict", "unconfirmed");
         attributes.insert("wilco.rung", "completed");
         attributes.insert("wilco.content.size.received", 1_000_i64);
-        let mut span = span(self.trace(), self.number * 4 + 2, &format!("process {}", self.to), SpanKind::Consumer,
-            self.at_ms + 1, self.ms.saturating_sub(2), attributes);
+        let mut span = span(
+            self.trace(),
+            self.number * 4 + 2,
+            &format!("process {}", self.to),
+            SpanKind::Consumer,
+            self.at_ms + 1,
+            self.ms.saturating_sub(2),
+            attributes,
+        );
         span.parent_span_id = Some(SpanId::from(self.number * 4 + 1));
         span
     }

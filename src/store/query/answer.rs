@@ -60,7 +60,9 @@ fn lines(
 ) -> Result<Answer, StoreError> {
     let (what, columns, time) = match entity {
         Entity::Handoff => ("handoffs", HandoffSummary::columns("e0", "w"), "e0.start_ns"),
-        Entity::Span => ("spans", SpanSummary::columns("e0", "w"), if selection.indexed_types { "e0.start_ns" } else { "e0.key" }),
+        Entity::Span => {
+            ("spans", SpanSummary::columns("e0", "w"), if selection.indexed_types { "e0.start_ns" } else { "e0.key" })
+        }
         Entity::Workflow => ("workflows", WorkflowSummary::columns("e0"), "e0.arrived_ns"),
     };
     let join = if entity == Entity::Workflow { "" } else { "LEFT JOIN workflows w ON w.key = e0.workflow" };
@@ -68,7 +70,11 @@ fn lines(
     for (name, descending) in &query.sort {
         let (expr, field) = sql.value(entity, name);
         if matches!(field, Field::Mismatch(_)) {
-            return Err(QueryError::new(name.column, "a handoff has several mismatches: group by them, or sort by another name").into());
+            return Err(QueryError::new(
+                name.column,
+                "a handoff has several mismatches: group by them, or sort by another name",
+            )
+            .into());
         }
         order.push(format!("{expr} {}", direction(*descending)));
     }
@@ -116,7 +122,8 @@ fn groups(
         Field::Time(column) => column,
         _ => "e0.start_ns".to_owned(),
     };
-    let asked_for = query.chain.last().map_or(&query.first, |(_, node)| node).filter.as_ref().and_then(|filter| filter.last());
+    let asked_for =
+        query.chain.last().map_or(&query.first, |(_, node)| node).filter.as_ref().and_then(|filter| filter.last());
     for measure in measures {
         titles.push(measure.title());
         fields.push(None);
@@ -146,7 +153,10 @@ fn groups(
     let mut order = Vec::new();
     for (name, descending) in &query.sort {
         let at = titles.iter().position(|title| *title == name.text).ok_or_else(|| {
-            QueryError::new(name.column, format!("expected one of the columns {}, found `{}`", titles.join(", "), name.text))
+            QueryError::new(
+                name.column,
+                format!("expected one of the columns {}, found `{}`", titles.join(", "), name.text),
+            )
         })?;
         order.push(format!("{} {}", at + 1, direction(*descending)));
     }

@@ -49,7 +49,9 @@ fn handoff(h: &str, name: &str) -> Option<Field> {
         "from" => Field::Text(format!("{h}.from_agent")),
         "to" => Field::Text(format!("{h}.to_agent")),
         "kind" => words(format!("{h}.kind"), vec![(1, "delegation"), (2, "transfer")], false),
-        "verdict" => words(format!("{h}.verdict"), VerdictWord::ALL.map(|(verdict, word)| (verdict as i64, word)).into(), false),
+        "verdict" => {
+            words(format!("{h}.verdict"), VerdictWord::ALL.map(|(verdict, word)| (verdict as i64, word)).into(), false)
+        }
         "mismatch" | "mismatches" => Field::Mismatch(h.to_owned()),
         "rung" => words(
             format!("{h}.rung"),
@@ -106,8 +108,9 @@ fn attribute(entity: Entity, name: &str) -> &str {
 
 fn places(entity: Entity, alias: &str) -> [String; 4] {
     let body = |key: &str| format!("(SELECT body FROM spans WHERE key = {alias}.{key})");
-    let resource =
-        |key: &str| format!("(SELECT resource FROM origins WHERE key = (SELECT origin FROM spans WHERE key = {alias}.{key}))");
+    let resource = |key: &str| {
+        format!("(SELECT resource FROM origins WHERE key = (SELECT origin FROM spans WHERE key = {alias}.{key}))")
+    };
     match entity {
         Entity::Handoff => [body("s_span"), body("r_span"), resource("s_span"), resource("r_span")],
         Entity::Span => [
@@ -117,7 +120,10 @@ fn places(entity: Entity, alias: &str) -> [String; 4] {
             "NULL".to_owned(),
         ],
         Entity::Workflow => {
-            let root = format!("FROM spans WHERE workflow = {alias}.key AND type = {} ORDER BY end_ns DESC LIMIT 1", SpanType::Workflow as i64);
+            let root = format!(
+                "FROM spans WHERE workflow = {alias}.key AND type = {} ORDER BY end_ns DESC LIMIT 1",
+                SpanType::Workflow as i64
+            );
             [
                 format!("(SELECT body {root})"),
                 "NULL".to_owned(),

@@ -168,7 +168,8 @@ impl<'a> Lexer<'a> {
             text.push_str(self.skip_while(|c| c.is_ascii_digit()));
         }
         let unit = self.skip_while(is_word).to_owned();
-        let wrong = || QueryError::new(column, format!("`{text}{unit}` is no number and no duration such as 15m or 250ms"));
+        let wrong =
+            || QueryError::new(column, format!("`{text}{unit}` is no number and no duration such as 15m or 250ms"));
         if unit.is_empty() {
             if let Ok(int) = text.parse() {
                 return Ok(TokenKind::Int(int));

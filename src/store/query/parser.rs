@@ -306,7 +306,11 @@ impl Parser {
     }
 
     fn bound(&self, count: usize) -> Result<(), QueryError> {
-        if count > MOST_NAMES { Err(QueryError::new(self.column(), format!("more than {MOST_NAMES} of these"))) } else { Ok(()) }
+        if count > MOST_NAMES {
+            Err(QueryError::new(self.column(), format!("more than {MOST_NAMES} of these")))
+        } else {
+            Ok(())
+        }
     }
 
     // ------------------------------------------------------------------------------------------------------------- tokens
@@ -315,7 +319,9 @@ impl Parser {
         let column = self.column();
         // A name in quotes may hold anything.
         let text = match self.peek() {
-            TokenKind::Word(word) if !["and", "or", "not"].contains(&word.to_ascii_lowercase().as_str()) => word.clone(),
+            TokenKind::Word(word) if !["and", "or", "not"].contains(&word.to_ascii_lowercase().as_str()) => {
+                word.clone()
+            }
             TokenKind::Text(text) if !text.is_empty() => text.clone(),
             _ => return Err(self.expected(what)),
         };

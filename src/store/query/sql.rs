@@ -76,7 +76,8 @@ impl Sql {
         let indexed_types = node.entity == Entity::Span
             && tops.iter().any(|expr| match expr {
                 Expr::Compare(name, Operator::Equal, value) if name.text == "type" => {
-                    value.kind != ValueKind::Text("handoff".to_owned()) && value.kind != ValueKind::Text("process".to_owned())
+                    value.kind != ValueKind::Text("handoff".to_owned())
+                        && value.kind != ValueKind::Text("process".to_owned())
                 }
                 _ => false,
             });
@@ -177,7 +178,9 @@ impl Sql {
                 self.ordered(column, name, operator, value, number)
             }
             Field::Flag(column) => match value.kind {
-                ValueKind::Bool(flag) => Ok(format!("{column} {} {}", equality(name, operator, value)?, i64::from(flag))),
+                ValueKind::Bool(flag) => {
+                    Ok(format!("{column} {} {}", equality(name, operator, value)?, i64::from(flag)))
+                }
                 _ => Err(QueryError::new(value.column, format!("`{}` is true or false", name.text))),
             },
             Field::Time(column) => {
@@ -283,7 +286,9 @@ impl Sql {
             Field::HandoffId(column) | Field::Hex(column, _) | Field::Words { column, .. } => column.clone(),
             Field::Workflow(column) => format!("(SELECT id FROM workflows WHERE key = {column})"),
             Field::Mismatch(_) => "g.kind".to_owned(),
-            Field::Subtype(alias, kind) => format!("CASE WHEN {alias}.type = {} THEN {alias}.subtype END", *kind as i64),
+            Field::Subtype(alias, kind) => {
+                format!("CASE WHEN {alias}.type = {} THEN {alias}.subtype END", *kind as i64)
+            }
             Field::Attribute(attribute, places) => {
                 let bound = self.bind(Bound::Text(attribute.clone()));
                 format!("attr({bound}, {})", places.join(", "))
@@ -386,7 +391,10 @@ fn number_of(name: &Name, value: &Value) -> Result<Bound, QueryError> {
 
 fn time_of(name: &Name, value: &Value) -> Result<i64, QueryError> {
     let wrong = || {
-        QueryError::new(value.column, format!("`{}` is a time such as \"2026-01-15T10:00:00Z\" or \"2026-01-15\"", name.text))
+        QueryError::new(
+            value.column,
+            format!("`{}` is a time such as \"2026-01-15T10:00:00Z\" or \"2026-01-15\"", name.text),
+        )
     };
     let ValueKind::Text(text) = &value.kind else { return Err(wrong()) };
     let time = text.parse::<jiff::Timestamp>().or_else(|_| format!("{text}T00:00:00Z").parse());
@@ -418,4 +426,3 @@ fn after_all_with(prefix: &str) -> Option<String> {
     }
     None
 }
-

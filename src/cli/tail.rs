@@ -45,12 +45,12 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Outcome> {
             let line = line.trim_end();
             if let Some(name) = line.strip_prefix("event:") {
                 event = name.trim().to_owned();
-            } else if let Some(data) = line.strip_prefix("data:") {
-                if told_of(&mut printer, &arguments, &event, data.trim_start()) {
-                    told += 1;
-                    if arguments.lines == Some(told) {
-                        return Ok(Outcome::Clean);
-                    }
+            } else if let Some(data) = line.strip_prefix("data:")
+                && told_of(&mut printer, &arguments, &event, data.trim_start())
+            {
+                told += 1;
+                if arguments.lines == Some(told) {
+                    return Ok(Outcome::Clean);
                 }
             }
         }

@@ -33,6 +33,7 @@ use opentelemetry::trace::{SpanContext, SpanId, TraceFlags, TraceId, TraceState}
 
 pub(crate) use json::{JsonPath, LARGEST as LARGEST_JSON};
 pub(crate) use message::{Delivered, Published};
+pub(crate) use pattern::AgentPattern;
 pub(crate) use plan::{Injection, Plan, Skipped};
 pub(crate) use rules::{Inject, Rules};
 

@@ -74,6 +74,8 @@ pub mod cli;
 pub mod docs;
 pub mod model;
 pub mod nats;
+#[cfg(feature = "proxy")]
+pub mod proxy;
 #[cfg(feature = "telemetry")]
 pub mod telemetry;
 pub mod verify;

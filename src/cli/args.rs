@@ -1,5 +1,7 @@
 use clap::{Args, Parser, Subcommand};
 
+#[cfg(feature = "proxy")]
+use super::proxy;
 use super::{demo, replay};
 
 /// Traces the handoffs between agents over NATS.
@@ -16,6 +18,8 @@ pub(crate) struct Arguments {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Demo(demo::Arguments),
+    #[cfg(feature = "proxy")]
+    Proxy(proxy::Arguments),
     Replay(replay::Arguments),
 }
 

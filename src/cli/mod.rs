@@ -5,6 +5,8 @@
 mod args;
 mod demo;
 mod printer;
+#[cfg(feature = "proxy")]
+mod proxy;
 mod replay;
 mod server;
 mod telemetry;
@@ -49,6 +51,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let outcome = runtime.block_on(async {
         match arguments.command {
             Command::Demo(demo) => demo::run(demo).await,
+            #[cfg(feature = "proxy")]
+            Command::Proxy(proxy) => proxy::run(proxy).await,
             Command::Replay(replay) => replay::run(replay).await,
         }
     });

@@ -21,6 +21,8 @@ mod offset;
 mod plain;
 mod problem;
 mod receipt;
+#[cfg(feature = "proxy")]
+mod stamp;
 #[cfg(test)]
 mod samples;
 pub mod subject;
@@ -39,4 +41,6 @@ pub use mac::{MacCheck, MacKey};
 pub use offset::OffsetBounds;
 pub use plain::Plain;
 pub use problem::Problem;
+#[cfg(feature = "proxy")]
+pub(crate) use stamp::stamp;
 pub use receipt::{ContextAgeReport, DecodedReceipt, Receipt};

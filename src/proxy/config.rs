@@ -2,10 +2,13 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::settings::{Setting, Settings, SettingsError};
+use super::observer::{AgentPattern, Inject, JsonPath, Rules};
+use super::profile::Profile;
+use super::settings::{Settings, SettingsError};
 use super::settings::text as read;
 use super::upstream::UpstreamUrl;
 use crate::nats::Pattern;
+use crate::telemetry::Telemetry;
 
 /// What the settings mean.
 #[derive(Clone, Debug)]
@@ -42,21 +45,13 @@ pub(crate) struct Observe {
     pub(crate) inject: Inject,
     pub(crate) trace: Vec<Pattern>,
     pub(crate) leave: Vec<Pattern>,
-    pub(crate) profiles: Setting,
-    pub(crate) agents: Setting,
-    pub(crate) workflow_path: Option<String>,
-    pub(crate) intent_path: Option<String>,
-    pub(crate) readback_path: Option<String>,
+    pub(crate) agents: Vec<AgentPattern>,
+    pub(crate) profiles: Vec<Profile>,
+    pub(crate) workflow_path: Option<JsonPath>,
+    pub(crate) intent_path: Option<JsonPath>,
+    pub(crate) readback_path: Option<JsonPath>,
     pub(crate) reply_within: Duration,
     pub(crate) settle_within: Duration,
-}
-
-/// Which messages get headers.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Inject {
-    All,
-    Off,
-    Subjects(Vec<Pattern>),
 }
 
 /// The files of both sides' TLS.
@@ -118,15 +113,32 @@ impl Config {
                 inject: all.inject()?,
                 trace: all.patterns("trace")?,
                 leave: all.patterns("leave")?,
-                profiles: settings.get("profile"),
-                agents: settings.get("agents"),
-                workflow_path: all.text("workflow_path"),
-                intent_path: all.text("intent_path"),
-                readback_path: all.text("readback_path"),
+                agents: all.each("agents", AgentPattern::new)?,
+                profiles: all.each("profile", str::parse)?,
+                workflow_path: all.may("workflow_path", JsonPath::new)?,
+                intent_path: all.may("intent_path", JsonPath::new)?,
+                readback_path: all.may("readback_path", JsonPath::new)?,
                 reply_within: all.must("reply_within", read::time)?,
                 settle_within: all.must("settle_within", read::time)?,
             },
         })
+    }
+
+    /// What sessions and correlator go by.
+    pub(crate) fn rules(&self, telemetry: Telemetry) -> Rules {
+        let observe = self.observe.clone();
+        let mut rules = Rules::new(telemetry);
+        rules.inject = observe.inject;
+        rules.trace = observe.trace;
+        rules.leave = observe.leave;
+        rules.agents = observe.agents;
+        rules.profiles = observe.profiles.into_iter().collect();
+        rules.workflow_path = observe.workflow_path;
+        rules.intent_path = observe.intent_path;
+        rules.readback_path = observe.readback_path;
+        rules.reply_within = observe.reply_within;
+        rules.settle_within = observe.settle_within;
+        rules
     }
 }
 

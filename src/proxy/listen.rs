@@ -12,7 +12,6 @@ use super::correlate::Correlator;
 use super::counters::Counters;
 use super::error::ProxyError;
 use super::metrics::{self, Gauges};
-use super::observer::Rules;
 use super::shared::Shared;
 use super::worker::{self, Order, Place};
 use crate::telemetry::Telemetry;
@@ -67,7 +66,7 @@ impl Proxy {
     /// # Cancel safety
     /// When dropped, nothing is left running.
     pub async fn start(config: Config, telemetry: Telemetry) -> Result<Self, ProxyError> {
-        let rules = Arc::new(Rules::from_config(&config, telemetry.is_on())?);
+        let rules = Arc::new(config.rules(telemetry.clone()));
         let shared = Arc::new(Shared::new(config, Arc::clone(&rules))?);
         let config = &shared.config;
         let (listener, address) = listen(config.listen).await?;
@@ -75,7 +74,7 @@ impl Proxy {
             Some(address) => Some(listen(address).await?),
             None => None,
         };
-        let correlator = Correlator::start(rules, telemetry.clone())?;
+        let correlator = Correlator::start(rules).map_err(ProxyError::Thread)?;
         let open = Arc::new(AtomicUsize::new(0));
         let mut gauges = Gauges::new(telemetry.clone(), Arc::clone(&open), correlator.counters());
         let mut workers = Vec::with_capacity(config.workers);

@@ -12,7 +12,7 @@ use axum::{Router, serve as serve_http};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-use super::correlate::CorrelatorCounters;
+use super::correlate::{Counted, CorrelatorCounters};
 use super::counters::{Count, Counters, Opaque};
 use super::observer::Skipped;
 use crate::telemetry::{DropReason, Telemetry};
@@ -79,10 +79,10 @@ impl Gauges {
             page.family(name, "counter", help);
             page.line(name, "", count);
         }
-        self.correlator.describe(&mut |name, kind, help, count| {
-            page.family(name, kind, help);
-            page.line(name, "", count);
-        });
+        page.family("wilco_proxy_handoffs_total", "counter", "Handoffs that were seen, by what became of their record.");
+        for what in Counted::ALL {
+            page.labelled("wilco_proxy_handoffs_total", "record", what.as_str(), self.correlator.get(what));
+        }
         let stats = self.telemetry.stats();
         page.family("wilco_spans_exported_total", "counter", "Spans that a collector took.");
         page.line("wilco_spans_exported_total", "", stats.exported);

@@ -22,6 +22,7 @@ mod info;
 mod listen;
 mod metrics;
 mod observer;
+mod profile;
 mod record;
 mod session;
 mod settings;

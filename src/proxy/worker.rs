@@ -10,9 +10,10 @@ use std::time::Duration;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::LocalSet;
 
+use super::correlate::Outlet;
 use super::counters::Counters;
 use super::error::ProxyError;
-use super::record::{Batch, Outlet};
+use super::record::Batch;
 use super::session::{self, Buffers};
 use super::shared::Shared;
 

@@ -116,7 +116,11 @@ MSG  b  1 3\r\nxyz\r\n+OK\r\nPING\r\n-ERR 'x'\r\n";
 fn case_2_verbs_in_any_case_and_runs_of_blanks_are_legal() {
     each(|stage| {
         let (said, injected) = stage.same(|port| {
-            talk(port, HEADERS, b"pub\tin.a  \t 2 \r\nhi\r\nHpUb \t in.b\t12  \t14\t \r\nNATS/1.0\r\n\r\nyo\r\npInG\r\n")
+            talk(
+                port,
+                HEADERS,
+                b"pub\tin.a  \t 2 \r\nhi\r\nHpUb \t in.b\t12  \t14\t \r\nNATS/1.0\r\n\r\nyo\r\npInG\r\n",
+            )
         });
         assert_eq!((said.len(), injected), (5, 2), "{said:?}");
     });
@@ -275,7 +279,8 @@ fn case_8_what_the_server_says_is_never_written_anew() {
 fn case_9_unknown_verbs_and_a_second_connect_are_passed_on() {
     let server = Server::start();
     let proxy = Proxy::start(server.port, &[]);
-    let says = b"CONNECT {\"headers\":true}\r\n+OK\r\n-ERR 'x'\r\nCONNECT {\"headers\":true,\"a\":1}\r\nSUB \xff\x01 1\r\n\
+    let says =
+        b"CONNECT {\"headers\":true}\r\n+OK\r\n-ERR 'x'\r\nCONNECT {\"headers\":true,\"a\":1}\r\nSUB \xff\x01 1\r\n\
 FETCH a 5\r\nhello\r\nPUB in.a 2\r\nhi\r\n\x00\xff";
     let mut client = Raw::connect(proxy.port);
     let mut served = server.accept();
@@ -574,7 +579,11 @@ fn case_18_a_message_that_would_be_over_max_payload_goes_on_without_a_header() {
         for (size, injected) in [(5000, 0), (4900, 0), (3900, 1)] {
             let says = format!("PUB in.a {size}\r\n{}\r\n", "x".repeat(size));
             let raw = talk(proxy.port, HEADERS, says.as_bytes());
-            assert_eq!(raw.said_without_ours(), (talk(server.port(), HEADERS, says.as_bytes()).said(), injected), "{size}");
+            assert_eq!(
+                raw.said_without_ours(),
+                (talk(server.port(), HEADERS, says.as_bytes()).said(), injected),
+                "{size}"
+            );
         }
         assert_eq!(proxy.metric("wilco_proxy_skipped_total{reason=\"max_payload\"}"), 2);
         let says = format!("PUB in.a 5001\r\n{}\r\n", "x".repeat(5001));
@@ -598,11 +607,22 @@ fn payloads_over_the_limit_stream_through_with_a_header_that_has_no_hash() {
         let proxy = Proxy::start(stage.server.port(), &["--stream-over", "4KiB"]);
         let body: String = ('a'..='z').cycle().take(300_000).collect();
         for (size, has_hash) in [(4000, true), (300_000, false)] {
-            let says = format!("PUB in.a {size}\r\n{}\r\nHPUB in.b 17 {}\r\nNATS/1.0\r\nA:1\r\n\r\n{}\r\n", &body[..size], size + 17, &body[..size]);
+            let says = format!(
+                "PUB in.a {size}\r\n{}\r\nHPUB in.b 17 {}\r\nNATS/1.0\r\nA:1\r\n\r\n{}\r\n",
+                &body[..size],
+                size + 17,
+                &body[..size]
+            );
             let raw = talk(proxy.port, HEADERS, says.as_bytes());
-            assert_eq!(raw.said_without_ours(), (talk(stage.server.port(), HEADERS, says.as_bytes()).said_without_ours().0, 2), "{size}");
+            assert_eq!(
+                raw.said_without_ours(),
+                (talk(stage.server.port(), HEADERS, says.as_bytes()).said_without_ours().0, 2),
+                "{size}"
+            );
             assert_eq!(raw.text().contains(";hash="), has_hash, "{size}");
-            assert!(raw.text().contains(&format!(";size={size};")) || raw.text().contains(&format!(";size={size}\r\n")));
+            assert!(
+                raw.text().contains(&format!(";size={size};")) || raw.text().contains(&format!(";size={size}\r\n"))
+            );
         }
         assert_eq!(proxy.metric("wilco_proxy_streamed_total"), 2);
     });
@@ -655,7 +675,10 @@ fn a_message_with_a_wilco_header_gets_nothing_added() {
         let block = format!("NATS/1.0\r\n{context}\r\n\r\n");
         let says = format!("HPUB in.a {} {}\r\n{block}hi\r\n", block.len(), block.len() + 2);
         let text = talk(stage.on.port, HEADERS, says.as_bytes()).text();
-        assert!(text.matches("traceparent").count() == 1 && text.contains(context) && text.contains("Wilco: 1;"), "{text}");
+        assert!(
+            text.matches("traceparent").count() == 1 && text.contains(context) && text.contains("Wilco: 1;"),
+            "{text}"
+        );
     });
 }
 
@@ -758,7 +781,8 @@ fn commands(random: &mut fastrand::Rng) -> Vec<u8> {
     let mut subscribed = 2;
     for _ in 0..60 {
         let blank = |random: &mut fastrand::Rng| ["\t", " ", "  ", " \t "][random.usize(..4)];
-        let verb = |random: &mut fastrand::Rng, verb: &str| if random.bool() { verb.to_owned() } else { verb.to_lowercase() };
+        let verb =
+            |random: &mut fastrand::Rng, verb: &str| if random.bool() { verb.to_owned() } else { verb.to_lowercase() };
         let end = if random.u8(..5) == 0 { "\n" } else { "\r\n" };
         let size = [0, 1, 13, 500, 5_000, 40_000, 140_000][random.usize(..7)];
         let payload: Vec<u8> = (0..size).map(|_| b"PUB in.a 5\r\nxyz\x00\xff"[random.usize(..17)]).collect();
@@ -767,12 +791,15 @@ fn commands(random: &mut fastrand::Rng) -> Vec<u8> {
         match random.u8(..8) {
             0 => says.extend_from_slice(format!("{}{end}", verb(random, "PING")).as_bytes()),
             1 => {
-                says.extend_from_slice(format!("SUB{}in.{subscribed}{}{subscribed}{end}", blank(random), blank(random)).as_bytes());
+                says.extend_from_slice(
+                    format!("SUB{}in.{subscribed}{}{subscribed}{end}", blank(random), blank(random)).as_bytes(),
+                );
                 subscribed += 1;
             }
             2 => says.extend_from_slice(format!("UNSUB{}{}{end}", blank(random), random.usize(2..9)).as_bytes()),
             3 | 4 => {
-                let lines: String = (0..random.usize(..5)).map(|index| format!("K{index}:{}v\r\n", blank(random))).collect();
+                let lines: String =
+                    (0..random.usize(..5)).map(|index| format!("K{index}:{}v\r\n", blank(random))).collect();
                 let block = format!("NATS/1.0\r\n{lines}\r\n");
                 let line = format!(
                     "{}{}{subject} {reply}{}{} {}{end}{block}",
@@ -787,7 +814,8 @@ fn commands(random: &mut fastrand::Rng) -> Vec<u8> {
                 says.extend_from_slice(b"\r\n");
             }
             _ => {
-                let line = format!("{}{}{subject} {reply}{}{size}{end}", verb(random, "PUB"), blank(random), blank(random));
+                let line =
+                    format!("{}{}{subject} {reply}{}{size}{end}", verb(random, "PUB"), blank(random), blank(random));
                 says.extend_from_slice(line.as_bytes());
                 says.extend_from_slice(&payload);
                 says.extend_from_slice(b"\r\n");

@@ -66,8 +66,7 @@ fn argument(key: &'static Key) -> Arg {
     };
     // Once per process, and clap wants it to last.
     let flag: &'static str = key.name.replace('_', "-").leak();
-    let argument =
-        Arg::new(key.name).long(flag).value_name(key.placeholder).help(help).action(ArgAction::Append);
+    let argument = Arg::new(key.name).long(flag).value_name(key.placeholder).help(help).action(ArgAction::Append);
     match key.shape {
         Shape::Switch => argument.num_args(0..=1).require_equals(true).default_missing_value("true"),
         Shape::One => argument.action(ArgAction::Set),

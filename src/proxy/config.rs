@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::observer::{AgentPattern, Inject, JsonPath, Rules};
 use super::profile::Profile;
-use super::settings::{Settings, SettingsError};
 use super::settings::text as read;
+use super::settings::{Settings, SettingsError};
 use super::upstream::UpstreamUrl;
 use crate::nats::Pattern;
 use crate::telemetry::Telemetry;
@@ -101,7 +101,9 @@ impl Config {
             connect_within: all.must("connect_within", read::time)?,
             drain_within: all.must("drain_within", read::time)?,
             advertise: all.may("advertise", |text| match text.rsplit_once(':') {
-                Some((host, port)) if !host.is_empty() && port.parse::<u16>().is_ok() && !text.contains('"') => Ok(text.to_owned()),
+                Some((host, port)) if !host.is_empty() && port.parse::<u16>().is_ok() && !text.contains('"') => {
+                    Ok(text.to_owned())
+                }
                 _ => Err(format!("{text:?} is no address; write one as in proxy.example:4223")),
             })?,
             upstreams: match all.each("upstream", UpstreamUrl::parse)? {
@@ -153,7 +155,11 @@ impl Reader<'_> {
         self.text(name).map(PathBuf::from)
     }
 
-    fn may<T>(&self, name: &'static str, read: impl FnOnce(&str) -> Result<T, String>) -> Result<Option<T>, SettingsError> {
+    fn may<T>(
+        &self,
+        name: &'static str,
+        read: impl FnOnce(&str) -> Result<T, String>,
+    ) -> Result<Option<T>, SettingsError> {
         self.text(name).map(|text| read(&text)).transpose().map_err(|why| self.wrong(name, why))
     }
 

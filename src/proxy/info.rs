@@ -97,7 +97,8 @@ mod tests {
     #[test]
     fn only_the_named_value_changes() {
         let json = r#"{"server_id":"a\"tls_required\":1","x":{"tls_required":1}, "tls_required" : true ,"z":[1,2]}"#;
-        let expected = r#"{"server_id":"a\"tls_required\":1","x":{"tls_required":1}, "tls_required" : false ,"z":[1,2]}"#;
+        let expected =
+            r#"{"server_id":"a\"tls_required\":1","x":{"tls_required":1}, "tls_required" : false ,"z":[1,2]}"#;
         assert_eq!(edited(json, Some(false), None), expected);
         assert_eq!(edited(json, None, None), json);
     }

@@ -148,6 +148,7 @@ impl Proxy {
                 drop(hand.orders);
                 let _ = hand.thread.join();
             }
+            let _ = correlator.drain(CLOSE_WITHIN);
             correlator.finish();
         });
         let _ = ended.await;

@@ -12,7 +12,7 @@ use axum::{Router, serve as serve_http};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-use super::correlate::{Counted, CorrelatorCounters};
+use super::correlate::{CorrelatorCounters, Counted};
 use super::counters::{Count, Counters, Opaque};
 use super::observer::Skipped;
 use crate::telemetry::{DropReason, Telemetry};
@@ -54,32 +54,65 @@ impl Gauges {
         page.labelled("wilco_proxy_messages_total", "direction", "delivered", self.sum(|c| &c.delivered));
         page.family("wilco_proxy_injected_total", "counter", "Messages that got a header.");
         page.line("wilco_proxy_injected_total", "", self.sum(|c| &c.injected));
-        page.family("wilco_proxy_streamed_total", "counter", "Messages that got a header without a hash, as they were passed on while they came.");
+        page.family(
+            "wilco_proxy_streamed_total",
+            "counter",
+            "Messages that got a header without a hash, as they were passed on while they came.",
+        );
         page.line("wilco_proxy_streamed_total", "", self.sum(|c| &c.streamed));
         page.family("wilco_proxy_skipped_total", "counter", "Published messages that got no header, by reason.");
         for reason in Skipped::ALL {
             let count = self.sum(|c| &c.skipped[reason as usize]);
             page.labelled("wilco_proxy_skipped_total", "reason", reason.as_str(), count);
         }
-        page.family("wilco_proxy_opaque_total", "counter", "Connections whose bytes are passed on without being looked into, by reason.");
+        page.family(
+            "wilco_proxy_opaque_total",
+            "counter",
+            "Connections whose bytes are passed on without being looked into, by reason.",
+        );
         for reason in Opaque::ALL {
-            page.labelled("wilco_proxy_opaque_total", "reason", reason.as_str(), self.sum(|c| &c.opaque[reason as usize]));
+            page.labelled(
+                "wilco_proxy_opaque_total",
+                "reason",
+                reason.as_str(),
+                self.sum(|c| &c.opaque[reason as usize]),
+            );
         }
         page.family("wilco_proxy_refused_total", "counter", "Clients that were let go at once, by reason.");
         page.labelled("wilco_proxy_refused_total", "reason", "limit", self.sum(|c| &c.refused_limit));
         page.labelled("wilco_proxy_refused_total", "reason", "upstream", self.sum(|c| &c.refused_upstream));
         for (name, help, count) in [
-            ("wilco_proxy_upstream_failures_total", "Attempts to reach a NATS server that failed.", self.sum(|c| &c.upstream_failures)),
+            (
+                "wilco_proxy_upstream_failures_total",
+                "Attempts to reach a NATS server that failed.",
+                self.sum(|c| &c.upstream_failures),
+            ),
             ("wilco_proxy_tls_failures_total", "TLS handshakes that failed.", self.sum(|c| &c.tls_failures)),
-            ("wilco_proxy_accept_failures_total", "Clients that could not be accepted.", self.sum(|c| &c.accept_failures)),
+            (
+                "wilco_proxy_accept_failures_total",
+                "Clients that could not be accepted.",
+                self.sum(|c| &c.accept_failures),
+            ),
             ("wilco_proxy_server_errors_total", "Errors (-ERR) that servers sent.", self.sum(|c| &c.server_errors)),
-            ("wilco_proxy_lame_ducks_total", "INFO lines that say that a server is about to stop.", self.sum(|c| &c.lame_ducks)),
-            ("wilco_proxy_around_total", "INFO lines that offer addresses which lead around the proxy.", self.sum(|c| &c.around)),
+            (
+                "wilco_proxy_lame_ducks_total",
+                "INFO lines that say that a server is about to stop.",
+                self.sum(|c| &c.lame_ducks),
+            ),
+            (
+                "wilco_proxy_around_total",
+                "INFO lines that offer addresses which lead around the proxy.",
+                self.sum(|c| &c.around),
+            ),
         ] {
             page.family(name, "counter", help);
             page.line(name, "", count);
         }
-        page.family("wilco_proxy_handoffs_total", "counter", "Handoffs that were seen, by what became of their record.");
+        page.family(
+            "wilco_proxy_handoffs_total",
+            "counter",
+            "Handoffs that were seen, by what became of their record.",
+        );
         for what in Counted::ALL {
             page.labelled("wilco_proxy_handoffs_total", "record", what.as_str(), self.correlator.get(what));
         }
@@ -113,7 +146,11 @@ impl Page {
 
 /// Serves `/metrics` and `/healthz`. The latter is 200 while clients are accepted, and 503 from the beginning of a
 /// drain, so that a balancer sends them elsewhere.
-pub(crate) fn serve(listener: TcpListener, gauges: Gauges, stopped: watch::Receiver<bool>) -> tokio::task::JoinHandle<()> {
+pub(crate) fn serve(
+    listener: TcpListener,
+    gauges: Gauges,
+    stopped: watch::Receiver<bool>,
+) -> tokio::task::JoinHandle<()> {
     let gauges = Arc::new(gauges);
     let metrics = get(|State(gauges): State<Arc<Gauges>>| async move {
         ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], gauges.text())

@@ -59,7 +59,12 @@ impl Tls {
             None if to_servers => system_roots(),
             None => RootCertStore::empty(),
         };
-        Ok(Self { acceptor, first: files.first, connector: connector(files, roots, provider)?, upstream_first: files.upstream_first })
+        Ok(Self {
+            acceptor,
+            first: files.first,
+            connector: connector(files, roots, provider)?,
+            upstream_first: files.upstream_first,
+        })
     }
 
     /// Whether the clients' TLS ends here.
@@ -100,9 +105,10 @@ fn connector(
         // Nobody to trust: every server's certificate is refused.
         builder.with_root_certificates(roots)
     } else {
-        let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider)
-            .build()
-            .map_err(|error| ProxyError::Tls { what: "the servers' certificates".to_owned(), why: error.to_string() })?;
+        let verifier =
+            WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider).build().map_err(|error| {
+                ProxyError::Tls { what: "the servers' certificates".to_owned(), why: error.to_string() }
+            })?;
         builder.with_webpki_verifier(verifier)
     };
     let config = match (&files.upstream_certificate, &files.upstream_key) {

@@ -74,8 +74,7 @@ pub(crate) fn start(
     outlet: Outlet,
     orders: mpsc::UnboundedReceiver<Order>,
 ) -> Result<std::thread::JoinHandle<()>, ProxyError> {
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(ProxyError::Thread)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(ProxyError::Thread)?;
     let run = move || {
         let desk = Desk { buffers: Buffers::default(), batch: Batch::default() };
         let worker = Rc::new(Worker {
@@ -101,15 +100,15 @@ async fn work(worker: &Rc<Worker>, mut orders: mpsc::UnboundedReceiver<Order>) {
     tokio::task::spawn_local(ship(Rc::clone(worker)));
     loop {
         match orders.recv().await {
-                Some(Order::Serve { client, peer, number, place }) => {
-                    let worker = Rc::clone(worker);
-                    tokio::task::spawn_local(serve(worker, client, peer, number, place));
-                }
-                Some(Order::Drain) => {
-                    worker.draining.set(true);
-                    worker.wakers.borrow_mut().drain().for_each(|(_, waker)| waker.wake());
-                }
-                None => return,
+            Some(Order::Serve { client, peer, number, place }) => {
+                let worker = Rc::clone(worker);
+                tokio::task::spawn_local(serve(worker, client, peer, number, place));
+            }
+            Some(Order::Drain) => {
+                worker.draining.set(true);
+                worker.wakers.borrow_mut().drain().for_each(|(_, waker)| waker.wake());
+            }
+            None => return,
         }
     }
 }

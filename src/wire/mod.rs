@@ -21,10 +21,10 @@ mod offset;
 mod plain;
 mod problem;
 mod receipt;
-#[cfg(feature = "proxy")]
-mod stamp;
 #[cfg(test)]
 mod samples;
+#[cfg(feature = "proxy")]
+mod stamp;
 pub mod subject;
 pub mod trace;
 mod value;
@@ -41,6 +41,6 @@ pub use mac::{MacCheck, MacKey};
 pub use offset::OffsetBounds;
 pub use plain::Plain;
 pub use problem::Problem;
+pub use receipt::{ContextAgeReport, DecodedReceipt, Receipt};
 #[cfg(feature = "proxy")]
 pub(crate) use stamp::stamp;
-pub use receipt::{ContextAgeReport, DecodedReceipt, Receipt};

@@ -89,7 +89,11 @@ impl Raw {
         match self.stream.read(&mut buffer) {
             Ok(0) => self.end = Some(End::Fin),
             Ok(count) => self.heard.extend_from_slice(&buffer[..count]),
-            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted) => return false,
+            Err(error)
+                if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted) =>
+            {
+                return false;
+            }
             Err(error) => {
                 assert_eq!(error.kind(), ErrorKind::ConnectionReset, "{error}");
                 self.end = Some(End::Reset);
@@ -109,7 +113,12 @@ impl Raw {
         let deadline = Instant::now() + PATIENCE;
         while !holds(&self.heard) {
             let left = deadline.saturating_duration_since(Instant::now());
-            assert!(!left.is_zero() && self.end.is_none(), "waited for {what:?}, {:?}, heard {}", self.end, self.text());
+            assert!(
+                !left.is_zero() && self.end.is_none(),
+                "waited for {what:?}, {:?}, heard {}",
+                self.end,
+                self.text()
+            );
             self.hear_for(left);
         }
     }

@@ -42,7 +42,9 @@ pub(super) fn walk(pipe: &mut Pipe, talk: &mut Talk, desk: &mut Desk, worker: &W
             Parsed::Frame(head) => {
                 let frame = &pipe.buffer[at..at + head.len()];
                 match head.op {
-                    Op::Msg(message) | Op::Hmsg(message) => delivered(&head, &message, frame, true, talk, desk, worker, now),
+                    Op::Msg(message) | Op::Hmsg(message) => {
+                        delivered(&head, &message, frame, true, talk, desk, worker, now)
+                    }
                     Op::Info { json } => {
                         let json = json.of(frame);
                         heard(talk, json, worker);

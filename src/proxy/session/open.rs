@@ -17,12 +17,7 @@ use crate::proxy::worker::Worker;
 ///
 /// # Errors
 /// If no server answers, or a TLS handshake fails. The client is to be let go then.
-pub(crate) async fn open(
-    client: TcpStream,
-    peer: SocketAddr,
-    number: u64,
-    worker: &Rc<Worker>,
-) -> io::Result<Session> {
+pub(crate) async fn open(client: TcpStream, peer: SocketAddr, number: u64, worker: &Rc<Worker>) -> io::Result<Session> {
     let (upstream, server) = connect(&client, worker).await?;
     let observer = Observer::new(worker.shared.rules.clone(), SessionId::new(number), peer);
     let edit = InfoEdit { tls: None, advertise: worker.shared.config.advertise.clone() };
@@ -97,7 +92,12 @@ fn peek(server: &TcpStream, into: &mut [u8]) -> io::Result<usize> {
 
 /// Ends TLS on the client's side and begins it on the server's, as configured. NATS says INFO before TLS, unless a side
 /// is told to begin with TLS.
-async fn secure(client: TcpStream, mut server: TcpStream, talk: &mut Talk, worker: &Worker) -> io::Result<(Stream, Stream)> {
+async fn secure(
+    client: TcpStream,
+    mut server: TcpStream,
+    talk: &mut Talk,
+    worker: &Worker,
+) -> io::Result<(Stream, Stream)> {
     let tls = &worker.shared.tls;
     let url = worker.shared.upstreams.url(talk.upstream);
     talk.edit.tls = Some(tls.terminates());

@@ -13,7 +13,14 @@ use crate::proxy::worker::{Desk, Worker};
 const TLS: u8 = 0x16;
 
 /// Deals with every frame that is whole, and decides what becomes of the one that is not.
-pub(super) fn walk(pipe: &mut Pipe, down: &mut Pipe, talk: &mut Talk, desk: &mut Desk, worker: &Worker, now: Timestamp) {
+pub(super) fn walk(
+    pipe: &mut Pipe,
+    down: &mut Pipe,
+    talk: &mut Talk,
+    desk: &mut Desk,
+    worker: &Worker,
+    now: Timestamp,
+) {
     if pipe.opaque {
         return pipe.give_up(&mut desk.buffers.out);
     }

@@ -26,11 +26,21 @@ pub struct Key {
 }
 
 impl Key {
-    const fn one(name: &'static str, placeholder: &'static str, default: &'static [&'static str], help: &'static str) -> Self {
+    const fn one(
+        name: &'static str,
+        placeholder: &'static str,
+        default: &'static [&'static str],
+        help: &'static str,
+    ) -> Self {
         Self { name, shape: Shape::One, placeholder, default, help }
     }
 
-    const fn list(name: &'static str, placeholder: &'static str, default: &'static [&'static str], help: &'static str) -> Self {
+    const fn list(
+        name: &'static str,
+        placeholder: &'static str,
+        default: &'static [&'static str],
+        help: &'static str,
+    ) -> Self {
         Self { name, shape: Shape::List, placeholder, default, help }
     }
 
@@ -63,7 +73,8 @@ impl Key {
     /// The values as TOML.
     pub(super) fn shown(&self, values: &[String]) -> String {
         let quoted = |text: &String| {
-            let bare = self.shape == Shape::Switch || (!text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()));
+            let bare =
+                self.shape == Shape::Switch || (!text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()));
             if bare { text.clone() } else { format!("{text:?}") }
         };
         match self.shape {
@@ -108,27 +119,37 @@ pub const KEYS: &[Key] = &[
         &[],
         "Conventions that the agents follow: synadia-agents, faststream, nats-micro, taskiq",
     ),
-    Key::list(
-        "agents",
-        "PATTERN,...",
-        &[],
-        "Subjects that name their agent, as in agents.{agent}.in",
-    ),
+    Key::list("agents", "PATTERN,...", &[], "Subjects that name their agent, as in agents.{agent}.in"),
     Key::one("workflow_path", "PATH", &[], "Where the workflow id is in a JSON payload, as in meta.workflow_id"),
     Key::one("intent_path", "PATH", &[], "Where the intent is in the JSON payload of a task"),
     Key::one("readback_path", "PATH", &[], "Where the readback is in the JSON payload of a reply"),
     Key::one("reply_within", "TIME", &["60s"], "A request without a reply after this time is `timed_out`"),
-    Key::one("settle_within", "TIME", &["60s"], "A message that nobody behind this proxy received is reported after this time"),
+    Key::one(
+        "settle_within",
+        "TIME",
+        &["60s"],
+        "A message that nobody behind this proxy received is reported after this time",
+    ),
     Key::one(
         "stream_over",
         "BYTES",
         &["1MiB"],
         "Pass larger messages on as they come: their header has no hash, which is made in passing",
     ),
-    Key::one("control_line", "BYTES", &["4096"], "The servers' max_control_line; no header is added where it would be exceeded"),
+    Key::one(
+        "control_line",
+        "BYTES",
+        &["4096"],
+        "The servers' max_control_line; no header is added where it would be exceeded",
+    ),
     Key::one("connections", "N", &["10000"], "Most client connections at once"),
     Key::one("workers", "N", &[], "Threads that carry messages. Default: one per core, at most 4"),
-    Key::one("connect_within", "TIME", &["2s"], "Give up on a server that does not answer within this time, and try the next"),
+    Key::one(
+        "connect_within",
+        "TIME",
+        &["2s"],
+        "Give up on a server that does not answer within this time, and try the next",
+    ),
     Key::one("drain_within", "TIME", &["10s"], "On SIGTERM, wait at most this long for open handoffs"),
     Key::one(
         "advertise",

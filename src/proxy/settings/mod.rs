@@ -150,12 +150,18 @@ mod tests {
     #[test]
     fn an_error_names_the_line_the_key_and_what_to_do() {
         for (text, expected) in [
-            ("# x\nlisten = \"nowhere\"\n", "wilco.toml:2: listen: \"nowhere\" is no address; write one as in 127.0.0.1:4223"),
+            (
+                "# x\nlisten = \"nowhere\"\n",
+                "wilco.toml:2: listen: \"nowhere\" is no address; write one as in 127.0.0.1:4223",
+            ),
             ("\n\nworker = 2\n", "wilco.toml:3: there is no setting `worker`; did you mean `workers`?"),
             ("workers = 0\n", "wilco.toml:1: workers: 0 is not within 1 to 64"),
             ("workers = [1]\n", "wilco.toml:1: workers: takes one value, not a list"),
             ("upstream = 5\n", "wilco.toml:1: upstream: \"5\" is no URL of a NATS server"),
-            ("drain_within = \"10\"\n", "wilco.toml:1: drain_within: \"10\" is no time; write one as in 500ms, 10s or 2m"),
+            (
+                "drain_within = \"10\"\n",
+                "wilco.toml:1: drain_within: \"10\" is no time; write one as in 500ms, 10s or 2m",
+            ),
             ("workers = \n", "wilco.toml:1: "),
             ("inject = [\"a..b\"]\n", "wilco.toml:1: inject: "),
         ] {

@@ -5,19 +5,20 @@ use opentelemetry_sdk::trace::SpanData;
 
 use super::attributes::Attributes;
 use super::{Shape, SpanBuilder, events};
+use crate::model::AgentName;
 use crate::telemetry::names;
 use crate::telemetry::record::{Step, StepRecord};
 
 const ROOM: usize = 12;
 
 impl SpanBuilder {
-    pub(super) fn step(&self, mut record: StepRecord) -> SpanData {
+    pub(super) fn step(&mut self, record: &StepRecord) -> SpanData {
         let mut attributes = Attributes::with_room(ROOM);
-        attributes.maybe_text(names::GEN_AI_AGENT_NAME, record.agent.map(|agent| agent.shared()));
+        attributes.maybe_text(names::GEN_AI_AGENT_NAME, record.agent.as_ref().map(AgentName::shared));
         if let Some(workflow) = &record.workflow {
             self.workflow_id(&mut attributes, workflow);
         }
-        self.session(&mut attributes, record.workflow.as_ref(), "CHAIN");
+        self.chain(&mut attributes);
         let name = match record.step {
             Step::Join { expected, arrived, wait } => {
                 attributes.int(names::JOIN_EXPECTED, expected);
@@ -26,7 +27,7 @@ impl SpanBuilder {
                 Cow::Borrowed("join")
             }
         };
-        attributes.mismatches(&mut record.mismatches);
+        attributes.mismatches(&record.mismatches);
         let shape = Shape {
             name,
             kind: SpanKind::Internal,
@@ -34,9 +35,9 @@ impl SpanBuilder {
             ended: record.ended,
             attributes,
             status: events::status(&record.mismatches),
-            events: record.mismatches.into_iter().map(|found| events::mismatch(found, record.ended)).collect(),
+            events: record.mismatches.iter().map(|found| events::mismatch(found, record.ended)).collect(),
             link: None,
         };
-        self.finish(record.place, shape)
+        self.finish(&record.place, shape)
     }
 }

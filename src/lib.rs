@@ -39,6 +39,7 @@
 //! | [`telemetry`] | spans and metrics, and how they leave over OTLP |
 //! | [`verify`] | the checks themselves, pure: usable without a bus |
 //! | [`wire`] | headers and receipts, and the [contract](wire::contract) for agents in other languages |
+//! | [`nats`] | the NATS client protocol, both directions, for who stands in between or plays the server |
 //! | [`cli`] | the `wilco` command: `demo` and `replay` |
 //! | [`docs`] | [architecture](docs::architecture), [design](docs::design), [changelog](docs::changelog) |
 //!
@@ -49,7 +50,7 @@
 //!
 //! | feature | adds | default |
 //! |---|---|---|
-//! | (none) | [`model`], [`wire`], [`verify`]: no network, no runtime | |
+//! | (none) | [`model`], [`wire`], [`verify`], [`nats`]: no network, no runtime | |
 //! | `telemetry` | [`telemetry`], with an OTLP exporter | |
 //! | `channel` | [`channel`], with async-nats; implies `telemetry` | |
 //! | `cli` | the `wilco` program; implies `channel` | |
@@ -72,6 +73,7 @@ pub mod channel;
 pub mod cli;
 pub mod docs;
 pub mod model;
+pub mod nats;
 #[cfg(feature = "telemetry")]
 pub mod telemetry;
 pub mod verify;

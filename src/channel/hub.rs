@@ -20,7 +20,7 @@ use super::lane::AgentLanes;
 use super::lock::lock;
 use super::timers::{Timer, Timers};
 use super::token::ByToken;
-use crate::model::{AgentName, ChannelName, Clock, InstanceId, WorkflowId};
+use crate::model::{AgentName, ChannelName, Clock, HandoffId, InstanceId, WorkflowId};
 use crate::telemetry::Telemetry;
 use crate::telemetry::record::{Record, ServerAddress};
 use crate::verify::freshness::KnownVersions;
@@ -37,6 +37,8 @@ pub(crate) const PASSED_WITHIN: Duration = Duration::from_secs(5);
 pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(365 * 86_400);
 /// How long a message may take to leave the process.
 pub(crate) const SEND_WITHIN: Duration = Duration::from_secs(5);
+/// How many abandoned tasks are remembered, so that a redelivery of one is offered again.
+const ABANDONED: usize = 1_024;
 /// Messages that wait for the courier; what comes on top is counted as lost.
 const COURIER_QUEUE: usize = 16_384;
 
@@ -70,6 +72,7 @@ pub(crate) struct Hub {
     pub(crate) timers: Arc<Timers>,
     confirmations: Mutex<HashMap<u64, oneshot::Sender<()>>>,
     transit: Mutex<Transit>,
+    abandoned: Mutex<VecDeque<(HandoffId, u32)>>,
     courier: mpsc::Sender<Outgoing>,
 }
 
@@ -162,6 +165,7 @@ impl Hub {
             timers: Arc::default(),
             confirmations: Mutex::default(),
             transit: Mutex::default(),
+            abandoned: Mutex::default(),
             courier,
         };
         (Arc::new(hub), outgoing)
@@ -406,6 +410,24 @@ impl Hub {
             headers: None,
             payload: Bytes::new(),
         });
+    }
+
+    // Tasks that were abandoned here.
+
+    /// Remembers an attempt at a handoff that was dropped before its end, the last [`ABANDONED`] of them.
+    pub(crate) fn add_abandoned(&self, id: HandoffId, attempt: u32) {
+        let mut abandoned = lock(&self.abandoned);
+        if abandoned.len() == ABANDONED {
+            abandoned.pop_front();
+        }
+        abandoned.push_back((id, attempt));
+    }
+
+    /// Whether it was; from now on it counts as taken up again.
+    pub(crate) fn take_abandoned(&self, id: HandoffId, attempt: u32) -> bool {
+        let mut abandoned = lock(&self.abandoned);
+        let at = abandoned.iter().position(|known| *known == (id, attempt));
+        at.and_then(|at| abandoned.remove(at)).is_some()
     }
 
     // Deliveries that a sender may decide on.

@@ -118,12 +118,15 @@ impl Inbox {
         self.remember(&read.envelope);
         let attempt = read.envelope.attempt.unwrap_or(1);
         let duplicate = read.envelope.id.is_some_and(|id| self.duplicates.seen(id, attempt));
+        // What was dropped here before its end is not done: the bus does well to bring it again.
+        let duplicate = duplicate && !read.envelope.id.is_some_and(|id| self.hub.take_abandoned(id, attempt));
+        let delivery = Arc::new(self.delivery(&message, read, mac, now));
         if duplicate && !self.hub.keep_duplicates {
             self.suppressed += 1;
             tracing::debug!(agent = %self.agent, "a redelivery was suppressed");
+            delivery.suppress(now);
             return None;
         }
-        let delivery = Arc::new(self.delivery(&message, read, mac, now));
         self.check(&delivery, duplicate, mac);
         delivery.climb(Rung::Received, now);
 

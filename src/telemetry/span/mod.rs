@@ -68,10 +68,9 @@ impl SpanBuilder {
         attributes.text(names::WORKFLOW_ID, workflow);
     }
 
-    /// What is no agent's own span is a link of a chain to OpenInference.
-    fn chain(&self, attributes: &mut Attributes) {
+    fn openinference(&self, attributes: &mut Attributes, kind: &'static str) {
         if self.session_attributes {
-            attributes.text(names::OPENINFERENCE_KIND, "CHAIN");
+            attributes.text(names::OPENINFERENCE_KIND, kind);
         }
     }
 

@@ -14,7 +14,7 @@ impl SpanBuilder {
         attributes.text(names::GEN_AI_OPERATION_NAME, "invoke_workflow");
         attributes.text(names::GEN_AI_WORKFLOW_NAME, record.name.clone());
         self.workflow_id(&mut attributes, &record.workflow);
-        self.chain(&mut attributes);
+        self.openinference(&mut attributes, "CHAIN");
         attributes.maybe_text(names::WORKFLOW_OUTCOME, record.outcome.clone());
         attributes.maybe_flag(names::WORKFLOW_OK, record.ok);
         let status = if record.ok == Some(false) {

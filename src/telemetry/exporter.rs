@@ -119,14 +119,14 @@ impl Exporter {
         keep_freed_memory(self.limits.batch);
         let mut records = Vec::new();
         while !(self.queue.is_closing() && self.queue.is_idle()) {
-            if !self.queue.has_batch() {
+            if !self.queue.has_enough() {
                 let metrics_due = self.metrics.as_ref().map(Metrics::due);
                 let tick = Instant::now() + self.limits.delay;
                 self.queue.due(metrics_due.map_or(tick, |due| due.min(tick))).await;
             }
             let flush = self.queue.flush_is_asked();
             let ticket = self.queue.take(&mut records);
-            self.export_all(&records).await;
+            self.export_all(&mut records).await;
             if let Some(metrics) = &mut self.metrics {
                 metrics.export_if_due(flush);
                 if flush {
@@ -150,8 +150,8 @@ impl Exporter {
         }
     }
 
-    async fn export_all(&mut self, records: &[Record]) {
-        let mut left = records.iter();
+    async fn export_all(&mut self, records: &mut Vec<Record>) {
+        let mut left = records.drain(..);
         loop {
             if self.queue.is_out_of_time() {
                 let lost = left.len() as u64;
@@ -162,7 +162,7 @@ impl Exporter {
             let mut spans = Vec::with_capacity(left.len().min(self.limits.batch));
             for record in left.by_ref().take(self.limits.batch) {
                 if let Some(metrics) = &mut self.metrics {
-                    metrics.count(record);
+                    metrics.count(&record);
                 }
                 if record.is_due() && self.spans.is_some() {
                     spans.push(self.builder.span(record));
@@ -222,7 +222,7 @@ impl Exporter {
 fn keep_freed_memory(batch: usize) {
     const HALF_A_SPAN: usize = 2_048;
     const MOST: usize = 8 << 20;
-    let block: Vec<u8> = Vec::with_capacity((batch * HALF_A_SPAN).min(MOST));
+    let block: Vec<u8> = Vec::with_capacity(batch.saturating_mul(HALF_A_SPAN).min(MOST));
     std::hint::black_box(&block);
 }
 

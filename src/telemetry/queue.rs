@@ -10,11 +10,12 @@ use super::stats::{DropReason, Dropped, Flushed, Stats};
 /// What the data path and the exporter thread share: a bounded list of records, and the counters.
 ///
 /// One lock guards both, so that the counters add up at every moment. The exporter takes the whole list at once, and a
-/// producer wakes it only when a batch is full, so that a record costs the data path one short lock.
+/// producer wakes it only when a quarter of a batch waits, so that a record costs the data path one short lock.
 #[derive(Debug)]
 pub(super) struct Queue {
     capacity: usize,
-    batch: usize,
+    /// The exporter is woken for so many records.
+    wake_at: usize,
     // Metrics count unsampled handoffs too, so those then pass through the queue.
     keep_unsampled: bool,
     state: Mutex<State>,
@@ -29,9 +30,6 @@ pub(super) struct Queue {
 #[derive(Debug, Default)]
 struct State {
     pending: Vec<Record>,
-    /// Records that became spans, to be freed by those who make records: to free what another thread allocated costs
-    /// both of them several times as much.
-    spent: Vec<Record>,
     in_flight: u64,
     recorded: u64,
     exported: u64,
@@ -43,6 +41,10 @@ struct State {
     close_by: Option<Instant>,
     closed: bool,
 }
+
+/// A quarter of a batch is enough to begin with: what is fresh is still in the processor's cache, and 512 spans at once
+/// would be more than it holds. A sink that is slower finds more waiting next time, up to a whole batch.
+const WAKES_A_BATCH: usize = 4;
 
 /// What became of a batch.
 #[derive(Clone, Copy, Debug, Default)]
@@ -56,7 +58,7 @@ impl Queue {
     pub(super) fn new(capacity: usize, batch: usize, keep_unsampled: bool) -> Self {
         Self {
             capacity,
-            batch,
+            wake_at: batch.div_ceil(WAKES_A_BATCH),
             keep_unsampled,
             state: Mutex::default(),
             active: AtomicI64::new(0),
@@ -77,11 +79,10 @@ impl Queue {
     }
 
     fn push_each(&self, records: impl IntoIterator<Item = Record>) {
-        // Records are freed after the lock, not under it.
+        // Refused records are freed after the lock, not under it.
         let mut refused = Vec::new();
         let mut state = self.lock();
         let before = state.pending.len();
-        let recorded = state.recorded;
         for record in records {
             state.recorded += 1;
             if state.close_by.is_some() {
@@ -96,13 +97,9 @@ impl Queue {
             }
             refused.push(record);
         }
-        let batch_is_full = before < self.batch && state.pending.len() >= self.batch;
-        // Two for each that came, so that nobody has to free all of a batch at once.
-        let kept = state.spent.len().saturating_sub(2 * (state.recorded - recorded) as usize);
-        let spent = if kept == 0 { std::mem::take(&mut state.spent) } else { state.spent.split_off(kept) };
+        let enough_wait = before < self.wake_at && state.pending.len() >= self.wake_at;
         drop(state);
-        drop(spent);
-        if batch_is_full {
+        if enough_wait {
             self.wake.notify_one();
         }
     }
@@ -122,27 +119,22 @@ impl Queue {
 
 /// The exporter's side.
 impl Queue {
-    /// Returns when a batch is full, a flush or the shutdown is asked for, or at `tick`.
+    /// Returns when enough wait, a flush or the shutdown is asked for, or at `tick`.
     pub(super) async fn due(&self, tick: tokio::time::Instant) {
         let _ = tokio::time::timeout_at(tick, self.wake.notified()).await;
     }
 
-    /// Swaps the records of the last turn with those that wait, and says which flush these belong to.
-    pub(super) fn take(&self, records: &mut Vec<Record>) -> u64 {
+    /// Swaps the waiting records with `empty`, and says which flush they belong to.
+    pub(super) fn take(&self, empty: &mut Vec<Record>) -> u64 {
         let mut state = self.lock();
-        // What nobody came to free since the last turn is freed here.
-        let left = std::mem::replace(&mut state.spent, std::mem::take(records));
-        *records = std::mem::take(&mut state.pending);
-        state.in_flight += records.len() as u64;
-        let ticket = state.flush_asked;
-        drop(state);
-        drop(left);
-        ticket
+        std::mem::swap(&mut state.pending, empty);
+        state.in_flight += empty.len() as u64;
+        state.flush_asked
     }
 
-    pub(super) fn has_batch(&self) -> bool {
+    pub(super) fn has_enough(&self) -> bool {
         let state = self.lock();
-        state.pending.len() >= self.batch || state.flush_asked > state.flush_done || state.close_by.is_some()
+        state.pending.len() >= self.wake_at || state.flush_asked > state.flush_done || state.close_by.is_some()
     }
 
     pub(super) fn flush_is_asked(&self) -> bool {

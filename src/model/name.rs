@@ -14,8 +14,21 @@ pub struct InvalidName {
 macro_rules! text_newtype {
     ($type:ident, $what:literal, $rule:path, $(#[$doc:meta])*) => {
         $(#[$doc])*
-        #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[derive(Clone, Eq, PartialOrd, Ord)]
         pub struct $type(Arc<str>);
+
+        impl PartialEq for $type {
+            fn eq(&self, other: &Self) -> bool {
+                // Mostly one is a clone of the other.
+                Arc::ptr_eq(&self.0, &other.0) || self.0 == other.0
+            }
+        }
+
+        impl std::hash::Hash for $type {
+            fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+                self.0.hash(state);
+            }
+        }
 
         impl $type {
             /// Checks and takes the text. Cloning it later is cheap.

@@ -29,6 +29,9 @@ pub(super) struct Queue {
 #[derive(Debug, Default)]
 struct State {
     pending: Vec<Record>,
+    /// Records that became spans, to be freed by those who make records: to free what another thread allocated costs
+    /// both of them several times as much.
+    spent: Vec<Record>,
     in_flight: u64,
     recorded: u64,
     exported: u64,
@@ -74,10 +77,11 @@ impl Queue {
     }
 
     fn push_each(&self, records: impl IntoIterator<Item = Record>) {
-        // Refused records are freed after the lock, not under it.
+        // Records are freed after the lock, not under it.
         let mut refused = Vec::new();
         let mut state = self.lock();
         let before = state.pending.len();
+        let recorded = state.recorded;
         for record in records {
             state.recorded += 1;
             if state.close_by.is_some() {
@@ -93,7 +97,11 @@ impl Queue {
             refused.push(record);
         }
         let batch_is_full = before < self.batch && state.pending.len() >= self.batch;
+        // Two for each that came, so that nobody has to free all of a batch at once.
+        let kept = state.spent.len().saturating_sub(2 * (state.recorded - recorded) as usize);
+        let spent = if kept == 0 { std::mem::take(&mut state.spent) } else { state.spent.split_off(kept) };
         drop(state);
+        drop(spent);
         if batch_is_full {
             self.wake.notify_one();
         }
@@ -119,12 +127,17 @@ impl Queue {
         let _ = tokio::time::timeout_at(tick, self.wake.notified()).await;
     }
 
-    /// Swaps the waiting records with `empty`, and says which flush they belong to.
-    pub(super) fn take(&self, empty: &mut Vec<Record>) -> u64 {
+    /// Swaps the records of the last turn with those that wait, and says which flush these belong to.
+    pub(super) fn take(&self, records: &mut Vec<Record>) -> u64 {
         let mut state = self.lock();
-        std::mem::swap(&mut state.pending, empty);
-        state.in_flight += empty.len() as u64;
-        state.flush_asked
+        // What nobody came to free since the last turn is freed here.
+        let left = std::mem::replace(&mut state.spent, std::mem::take(records));
+        *records = std::mem::take(&mut state.pending);
+        state.in_flight += records.len() as u64;
+        let ticket = state.flush_asked;
+        drop(state);
+        drop(left);
+        ticket
     }
 
     pub(super) fn has_batch(&self) -> bool {

@@ -1,9 +1,11 @@
+use std::sync::Arc;
+
 use opentelemetry::{Array, KeyValue, StringValue, Value};
 
 use super::text;
 use crate::model::Mismatch;
 use crate::telemetry::names;
-use crate::telemetry::record::{Content, ContextAge, HandoffFacts, ResultFacts};
+use crate::telemetry::record::{Content, ContextAge, HandoffFacts, Outcome, ResultFacts};
 
 /// The attributes of one span, in the order of the contract.
 pub(super) struct Attributes(Vec<KeyValue>);
@@ -13,8 +15,24 @@ impl Attributes {
         Self(Vec::with_capacity(room))
     }
 
+    /// A copy of `first`, and room for so many more.
+    pub(super) fn starting_with(first: &[KeyValue], more: usize) -> Self {
+        let mut list = Vec::with_capacity(first.len() + more);
+        list.extend_from_slice(first);
+        Self(list)
+    }
+
     pub(super) fn into_list(self) -> Vec<KeyValue> {
         self.0
+    }
+
+    /// The list, with texts of which a copy costs no allocation.
+    pub(super) fn into_shared(self) -> Vec<KeyValue> {
+        let shared = |attribute: KeyValue| match attribute.value {
+            Value::String(text) => KeyValue::new(attribute.key, Arc::<str>::from(text.as_str())),
+            value => KeyValue::new(attribute.key, value),
+        };
+        self.0.into_iter().map(shared).collect()
     }
 
     pub(super) fn text(&mut self, key: &'static str, value: impl Into<StringValue>) {
@@ -33,9 +51,9 @@ impl Attributes {
         }
     }
 
-    pub(super) fn labels(&mut self, key: &'static str, labels: Vec<String>) {
+    pub(super) fn labels(&mut self, key: &'static str, labels: &[String]) {
         if !labels.is_empty() {
-            self.texts(key, labels.into_iter().map(StringValue::from).collect());
+            self.texts(key, labels.iter().cloned().map(StringValue::from).collect());
         }
     }
 
@@ -59,20 +77,28 @@ impl Attributes {
         }
     }
 
-    pub(super) fn messaging(&mut self, kind: &'static str, name: &'static str, facts: &HandoffFacts, attempt: u32) {
-        self.text(names::MESSAGING_SYSTEM, "nats");
-        self.text(names::MESSAGING_OPERATION_TYPE, kind);
-        self.text(names::MESSAGING_OPERATION_NAME, name);
-        self.text(names::MESSAGING_DESTINATION_NAME, facts.subject.clone());
-        self.maybe_text(names::MESSAGING_DESTINATION_TEMPLATE, facts.subject_template.clone());
+    /// Room for what is not fixed: some fourteen attributes, of which whoever waits for a result learns up to sixteen
+    /// more.
+    pub(super) fn room(outcome: &Outcome, result: &ResultFacts, read_back: bool) -> usize {
+        let more = result.content.is_some() || read_back || !outcome.mismatches.is_empty();
+        if more { 24 } else { 14 }
+    }
+
+    /// What tells one handoff of a boundary from another, on both sides.
+    pub(super) fn facts(&mut self, facts: &HandoffFacts, workflow: Option<Arc<str>>, session: bool, attempt: u32) {
         if let Some(id) = &facts.id {
             self.text(names::MESSAGING_MESSAGE_ID, text::message_id(id, attempt));
+            self.text(names::HANDOFF_ID, text::id(id));
         }
-        self.maybe_text(names::MESSAGING_CONVERSATION_ID, facts.workflow.as_ref().map(|id| id.shared()));
-        if let Some(server) = &facts.server {
-            self.text(names::SERVER_ADDRESS, server.host.clone());
-            self.int(names::SERVER_PORT, server.port);
+        if let Some(workflow) = workflow {
+            if session {
+                self.text(names::SESSION_ID, workflow.clone());
+            }
+            self.text(names::MESSAGING_CONVERSATION_ID, workflow.clone());
+            self.text(names::GEN_AI_CONVERSATION_ID, workflow.clone());
+            self.text(names::WORKFLOW_ID, workflow);
         }
+        self.maybe_text(names::HANDOFF_PARENT, facts.parent.as_ref().map(text::id));
     }
 
     pub(super) fn content(&mut self, hash: &'static str, size: &'static str, content: Option<Content>) {
@@ -106,12 +132,12 @@ impl Attributes {
         self.maybe_flag(names::RESULT_CHECKED, result.checked);
     }
 
-    /// What this side found, first found first. `mismatches` lose their diffs to the attribute for these.
-    pub(super) fn mismatches(&mut self, mismatches: &mut [Mismatch]) {
+    /// What this side found, first found first.
+    pub(super) fn mismatches(&mut self, mismatches: &[Mismatch]) {
         let Some(first) = mismatches.first() else { return };
         self.text(names::ERROR_TYPE, first.kind.as_str());
         self.texts(names::MISMATCHES, mismatches.iter().map(|mismatch| mismatch.kind.as_str().into()).collect());
-        let diff = mismatches.iter_mut().flat_map(|mismatch| std::mem::take(&mut mismatch.diff));
+        let diff = mismatches.iter().flat_map(|mismatch| mismatch.diff.iter().cloned());
         self.texts(names::INTENT_DIFF, diff.map(StringValue::from).collect());
     }
 }

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use opentelemetry::KeyValue;
 use opentelemetry::trace::{Event, Status};
 
@@ -5,13 +7,13 @@ use crate::model::{Climb, Mismatch, Timestamp};
 use crate::telemetry::names;
 use crate::telemetry::record::ResultFacts;
 
-/// A rung that was climbed.
-pub(super) fn rung(climb: Climb) -> Event {
-    let mut about = Vec::with_capacity(2 + usize::from(climb.by.is_some()));
+/// A rung that was climbed, and the name of the agent that says so.
+pub(super) fn rung(climb: &Climb, by: Option<Arc<str>>) -> Event {
+    let mut about = Vec::with_capacity(2 + usize::from(by.is_some()));
     about.push(KeyValue::new("rung", climb.rung.as_str()));
     about.push(KeyValue::new("evidence", climb.evidence.as_str()));
-    if let Some(by) = climb.by {
-        about.push(KeyValue::new("by", by.shared()));
+    if let Some(by) = by {
+        about.push(KeyValue::new("by", by));
     }
     Event::new(names::RUNG, climb.at.into(), about, 0)
 }
@@ -31,13 +33,13 @@ pub(super) fn quality(result: &ResultFacts, at: Timestamp) -> Option<Event> {
 }
 
 /// A check that failed.
-pub(super) fn mismatch(mismatch: Mismatch, at: Timestamp) -> Event {
+pub(super) fn mismatch(mismatch: &Mismatch, at: Timestamp) -> Event {
     let mut about = Vec::with_capacity(4);
     about.push(KeyValue::new(names::EVALUATION_NAME, mismatch.kind.as_str()));
     about.push(KeyValue::new(names::EVALUATION_SCORE, 0.0));
     about.push(KeyValue::new(names::EVALUATION_LABEL, "fail"));
     if !mismatch.evidence.is_empty() {
-        about.push(KeyValue::new(names::EVALUATION_EXPLANATION, mismatch.evidence));
+        about.push(KeyValue::new(names::EVALUATION_EXPLANATION, mismatch.evidence.clone()));
     }
     Event::new(names::EVALUATION_EVENT, at.into(), about, 0)
 }

@@ -1,8 +1,10 @@
-//! A record becomes the span that the wire contract describes. Runs on the exporter thread, once per handoff a side, so
-//! it moves what it can out of the record, shares what is shared, and gives each text its exact length at once.
+//! A record becomes the span that the wire contract describes. Runs on the exporter thread, once per handoff a side: what
+//! the spans of a boundary have in common is copied from the one before, and each text gets its exact length at once.
+//! Records are only read, and go back to the threads that made them.
 
 mod attributes;
 mod events;
+mod fixed;
 mod handoff;
 mod process;
 mod step;
@@ -17,17 +19,19 @@ use opentelemetry::trace::{Event, Link, SpanContext, SpanId, SpanKind, Status, T
 use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanLinks};
 
 use self::attributes::Attributes;
+use self::fixed::Boundaries;
 use super::names;
 use super::record::{Record, SpanPlace};
-use crate::model::{InstanceId, Timestamp, WorkflowId};
+use crate::model::{Timestamp, WorkflowId};
 
 /// Turns records into spans.
 #[derive(Debug)]
 pub(super) struct SpanBuilder {
     scope: InstrumentationScope,
     session_attributes: bool,
-    // The instance of the last record and its text: nearly always that of the next one too.
-    inst: Option<(InstanceId, Arc<str>)>,
+    boundaries: Boundaries,
+    /// The workflow of the last record, in a text of our own: most likely that of the next one too.
+    workflow: Arc<str>,
 }
 
 impl SpanBuilder {
@@ -36,49 +40,48 @@ impl SpanBuilder {
             .with_version(env!("CARGO_PKG_VERSION"))
             .with_schema_url(names::SCHEMA_URL)
             .build();
-        Self { scope, session_attributes, inst: None }
+        Self { scope, session_attributes, boundaries: Boundaries::default(), workflow: "".into() }
     }
 
-    pub(super) fn span(&mut self, record: Record) -> SpanData {
+    pub(super) fn span(&mut self, record: &Record) -> SpanData {
         match record {
-            Record::Handoff(record) => self.handoff(*record),
-            Record::Process(record) => self.process(*record),
-            Record::Workflow(record) => self.workflow(*record),
-            Record::Step(record) => self.step(*record),
+            Record::Handoff(record) => self.handoff(record),
+            Record::Process(record) => self.process(record),
+            Record::Workflow(record) => self.workflow(record),
+            Record::Step(record) => self.step(record),
         }
     }
 
-    fn workflow_id(&self, attributes: &mut Attributes, workflow: &WorkflowId) {
-        attributes.text(names::GEN_AI_CONVERSATION_ID, workflow.shared());
-        attributes.text(names::WORKFLOW_ID, workflow.shared());
+    fn workflow_text(&mut self, workflow: &WorkflowId) -> Arc<str> {
+        if *self.workflow != *workflow.as_str() {
+            self.workflow = workflow.as_str().into();
+        }
+        self.workflow.clone()
     }
 
-    fn session(&self, attributes: &mut Attributes, workflow: Option<&WorkflowId>, kind: &'static str) {
+    fn workflow_id(&mut self, attributes: &mut Attributes, workflow: &WorkflowId) {
+        let workflow = self.workflow_text(workflow);
         if self.session_attributes {
-            attributes.maybe_text(names::SESSION_ID, workflow.map(WorkflowId::shared));
+            attributes.text(names::SESSION_ID, workflow.clone());
+        }
+        attributes.text(names::GEN_AI_CONVERSATION_ID, workflow.clone());
+        attributes.text(names::WORKFLOW_ID, workflow);
+    }
+
+    fn openinference(&self, attributes: &mut Attributes, kind: &'static str) {
+        if self.session_attributes {
             attributes.text(names::OPENINFERENCE_KIND, kind);
         }
     }
 
-    fn inst_text(&mut self, inst: InstanceId) -> Arc<str> {
-        match &self.inst {
-            Some((last, text)) if *last == inst => Arc::clone(text),
-            _ => {
-                let text: Arc<str> = inst.to_string().into();
-                self.inst = Some((inst, Arc::clone(&text)));
-                text
-            }
-        }
-    }
-
-    fn finish(&self, place: SpanPlace, shape: Shape) -> SpanData {
+    fn finish(&self, place: &SpanPlace, shape: Shape) -> SpanData {
         let flags = if place.sampled { TraceFlags::SAMPLED } else { TraceFlags::NOT_SAMPLED };
         let mut events = SpanEvents::default();
         events.events = shape.events;
         let mut links = SpanLinks::default();
         links.links.extend(shape.link);
         SpanData {
-            span_context: SpanContext::new(place.trace_id, place.span_id, flags, false, place.trace_state),
+            span_context: SpanContext::new(place.trace_id, place.span_id, flags, false, place.trace_state.clone()),
             parent_span_id: place.parent_span_id,
             parent_span_is_remote: place.parent_is_remote && place.parent_span_id != SpanId::INVALID,
             span_kind: shape.kind,

@@ -7,11 +7,8 @@ use crate::model::{ContentHash, HandoffId, ShortHash, Timestamp};
 
 const ID: usize = 36;
 
-pub(super) fn two_words(verb: &str, noun: &str) -> Cow<'static, str> {
-    let mut text = String::with_capacity(verb.len() + noun.len());
-    text.push_str(verb);
-    text.push_str(noun);
-    Cow::Owned(text)
+pub(super) fn copied(text: &str) -> Cow<'static, str> {
+    Cow::Owned(text.to_owned())
 }
 
 pub(super) fn id(id: &HandoffId) -> String {
@@ -61,7 +58,6 @@ mod tests {
         let at = Timestamp::from_unix_nanos(1_772_359_202_358_506_115);
         let handoff = HandoffId::new(at);
         let texts = [
-            two_words("handoff ", "writer").into_owned(),
             id(&handoff),
             message_id(&handoff, 1),
             message_id(&handoff, u32::MAX),

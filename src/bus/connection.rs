@@ -88,6 +88,7 @@ async fn serve(client: &Arc<Client>, shared: &Arc<Shared>) -> Parting {
                 Ok(0) => return Parting::Gone,
                 Ok(came) => came,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(_) => return Parting::Gone,
             };
             if came == room {

@@ -1,6 +1,6 @@
 //! What a drop-in proxy must preserve, case by case, on raw sockets: direct and through it, on every server version.
 
-#![cfg(all(feature = "cli", feature = "proxy", unix))]
+#![cfg(all(feature = "cli", unix))]
 #![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test, which is what is wanted")]
 
 mod support;

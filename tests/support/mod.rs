@@ -11,7 +11,7 @@ pub(crate) mod nats;
 #[cfg(feature = "channel")]
 pub(crate) mod newsroom;
 pub(crate) mod process;
-#[cfg(all(feature = "cli", feature = "proxy"))]
+#[cfg(feature = "cli")]
 pub(crate) mod proxy;
 pub(crate) mod python;
 pub(crate) mod raw;

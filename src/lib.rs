@@ -40,7 +40,8 @@
 //! | [`verify`] | the checks themselves, pure: usable without a bus |
 //! | [`wire`] | headers and receipts, and the [contract](wire::contract) for agents in other languages |
 //! | [`nats`] | the NATS client protocol, both directions, for who stands in between or plays the server |
-//! | [`cli`] | the `wilco` command: `demo` and `replay` |
+//! | [`bus`] | an embedded core-NATS bus, for development and tests |
+//! | [`cli`] | the `wilco` command: `bus`, `demo` and `replay` |
 //! | [`docs`] | [architecture](docs::architecture), [design](docs::design), [changelog](docs::changelog) |
 //!
 //! Complete programs are in `examples/`: `planner.rs` and `researcher.rs` first, then `hooks.rs`, `fan_out.rs` and
@@ -53,7 +54,8 @@
 //! | (none) | [`model`], [`wire`], [`verify`], [`nats`]: no network, no runtime | |
 //! | `telemetry` | [`telemetry`], with an OTLP exporter | |
 //! | `channel` | [`channel`], with async-nats; implies `telemetry` | |
-//! | `cli` | the `wilco` program; implies `channel` | |
+//! | `bus` | [`bus`] | |
+//! | `cli` | the `wilco` program; implies `bus` and `channel` | |
 //! | `app` | all that the program needs: `cli` | yes |
 //!
 //! A user of the library writes `default-features = false, features = ["channel"]`. A feature only adds; none changes
@@ -67,6 +69,8 @@
 //! - Every wait has a deadline, every queue a bound. Telemetry may be dropped, and is then counted; tasks are not.
 //! - Every asynchronous function says when it fails and what happens if its future is dropped.
 
+#[cfg(feature = "bus")]
+pub mod bus;
 #[cfg(feature = "channel")]
 pub mod channel;
 #[cfg(feature = "cli")]

@@ -8,9 +8,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::Value;
+use support::PATIENCE;
 use support::nats::NatsServer;
 use support::newsroom::{Newsroom, SHORT, another_intent, intent, next, same, take, task, until};
-use wilco::channel::{Arrival, Decided, Hooks, NoResult, Readback, Reception, ReplyError, Sending, Settled};
+use wilco::channel::{
+    Arrival, ChannelBuilder, Decided, Hooks, NoResult, Readback, Reception, ReplyError, Sending, Settled,
+};
 use wilco::model::{FakeClock, MismatchKind, Refusal, Rung, Timestamp, Verdict};
 
 #[tokio::test]
@@ -101,6 +104,36 @@ async fn held_work_that_nobody_decides_is_given_up_at_the_senders_deadline() {
         assert_eq!(receipt.mismatches()[0].kind, MismatchKind::Misunderstood);
         assert_eq!(receipt.mismatches().len(), 1, "the sender's own silence is no fault of the receiver");
     }
+}
+
+#[tokio::test]
+async fn a_withdrawal_reaches_an_agent_that_had_not_said_a_word_when_it_was_made() {
+    let Some(server) = NatsServer::start() else { return };
+    let slow_to_speak = |builder: ChannelBuilder| builder.acknowledge_within(PATIENCE);
+    let room = Newsroom::on(server, same, slow_to_speak).await;
+    let mut inbox = room.inbox("researcher").await;
+    let receipt = room.planner.hand_off("researcher", task()).await.unwrap();
+    let offer = next(&mut inbox).await;
+    receipt.withdraw(&[]);
+    drop(receipt);
+    room.sent.named("handoff researcher").await[0].assert_clean();
+    let task = offer.read_back(intent()).await.unwrap();
+    assert_eq!(tokio::time::timeout(PATIENCE, task.withdrawn()).await.unwrap(), []);
+    until("nobody to be left to tell", || room.here.stats().followed == 0).await;
+}
+
+#[tokio::test]
+async fn an_agent_at_work_learns_that_nobody_waits_any_more() {
+    let Some(room) = Newsroom::open().await else { return };
+    let mut inbox = room.inbox("researcher").await;
+    let receipt = room.planner.hand_off("researcher", task().result_within(SHORT)).await.unwrap();
+    let task = take(&mut inbox).await;
+    assert!(matches!(receipt.result::<Value>().await, Err(NoResult::TimedOut { .. })));
+    let told = tokio::time::timeout(PATIENCE, task.withdrawn()).await.unwrap();
+    assert_eq!(told[0].kind, MismatchKind::TimedOut);
+    drop(task);
+    let process = &room.done.named("process researcher").await[0];
+    assert_eq!(process.text("wilco.verdict"), Some("mismatched"));
 }
 
 #[tokio::test]

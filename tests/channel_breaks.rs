@@ -6,12 +6,13 @@ mod support;
 
 use std::time::{Duration, Instant};
 
+use futures_util::StreamExt;
 use serde_json::Value;
 use support::PATIENCE;
 use support::nats::{NatsServer, each_server_version};
-use support::newsroom::{Newsroom, SHORT, intent, next, same, take, task, until};
-use wilco::channel::{HandOffError, JoinError, NoResult, ReplyError};
-use wilco::model::{MismatchKind, Verdict};
+use support::newsroom::{Newsroom, SHORT, intent, next, observe, same, take, task, until};
+use wilco::channel::{Channel, HandOffError, Hooks, JoinError, NoResult, ReplyError, Settled};
+use wilco::model::{MismatchKind, Refusal, Verdict};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn handoffs_under_way_when_the_server_dies_all_end_in_a_verdict() {
@@ -110,6 +111,91 @@ async fn closing_a_channel_records_open_handoffs_as_pending() {
     assert!(matches!(room.planner.hand_off("researcher", task()).await, Err(HandOffError::Closed)));
     assert!(matches!(room.planner.inbox().await, Err(JoinError::Closed)));
     assert!(matches!(room.here.join("planner").await, Err(JoinError::Closed)));
+}
+
+#[tokio::test]
+async fn a_task_that_nobody_took_before_the_channel_was_closed_is_refused_as_busy() {
+    let Some(room) = Newsroom::open().await else { return };
+    let inbox = room.inbox("researcher").await;
+    let receipt = room.planner.hand_off("researcher", task()).await.unwrap();
+    // It is in the inbox by then.
+    room.there.confirm().await.unwrap();
+    room.there.clone().close(SHORT).await;
+    drop(inbox);
+    let verdict = tokio::time::timeout(PATIENCE, receipt.verdict()).await.unwrap();
+    assert_eq!(verdict, Verdict::Refused(Refusal::Busy));
+}
+
+/// A connection that is gone for good, or a hook that panics, ends the task that watches the deadlines.
+#[tokio::test]
+async fn when_nobody_watches_the_deadlines_any_more_nobody_waits_for_them() {
+    let Some(room) = Newsroom::open().await else { return };
+    let _inbox = room.inbox("researcher").await;
+    let client = async_nats::connect(room.server.url()).await.unwrap();
+    let channel = Channel::builder("newsroom").client(client.clone()).await.unwrap();
+    let planner = channel.join("planner").await.unwrap();
+    let receipt = planner.hand_off("researcher", task()).await.unwrap();
+    client.drain().await.unwrap();
+    let result = tokio::time::timeout(PATIENCE, receipt.result::<Value>()).await.unwrap();
+    assert!(matches!(result, Err(NoResult::Closed)), "{result:?}");
+    assert!(matches!(planner.hand_off("researcher", task()).await, Err(HandOffError::Closed)));
+}
+
+#[tokio::test]
+async fn a_hook_that_panics_leaves_nobody_waiting() {
+    struct Clumsy;
+    impl Hooks for Clumsy {
+        fn on_settled(&self, _: &Settled) {
+            panic!("the hook of a test panics, as it should");
+        }
+    }
+    let Some(server) = NatsServer::start() else { return };
+    let room = Newsroom::on(server, |builder| builder.hooks(Clumsy), same).await;
+    let mut inbox = room.inbox("researcher").await;
+    let first = room.planner.hand_off("researcher", task()).await.unwrap();
+    let second = room.planner.hand_off("researcher", task()).await.unwrap();
+    take(&mut inbox).await.complete(&1).await.unwrap();
+    for receipt in [&first, &second] {
+        tokio::time::timeout(PATIENCE, receipt.settled()).await.unwrap();
+    }
+    assert!(matches!(second.result::<Value>().await, Err(NoResult::Closed)));
+    assert!(matches!(room.planner.hand_off("researcher", task()).await, Err(HandOffError::Closed)));
+}
+
+#[tokio::test]
+async fn a_redelivery_is_on_record_and_is_offered_again_only_if_it_was_abandoned() {
+    let Some(room) = Newsroom::open().await else { return };
+    let mut inbox = room.inbox("researcher").await;
+    let (bus, mut seen) = observe(&room.server, "wilco.newsroom.researcher").await;
+    let receipt = room.planner.hand_off("researcher", task()).await.unwrap();
+    let message = seen.next().await.unwrap();
+    let mut again = async || {
+        let (subject, headers) = (message.subject.clone(), message.headers.clone().unwrap());
+        bus.publish_with_headers(subject, headers, message.payload.clone()).await.unwrap();
+        // The server has it, and has given it to whoever listens.
+        seen.next().await.unwrap();
+    };
+    drop(next(&mut inbox).await);
+    again().await;
+    let work = take(&mut inbox).await;
+    assert_eq!(work.mismatches(), [], "nobody did it twice");
+    work.complete(&1).await.unwrap();
+    again().await;
+    let last = room.planner.hand_off("researcher", task()).await.unwrap();
+    take(&mut inbox).await.complete(&2).await.unwrap();
+    assert_eq!(inbox.suppressed(), 1);
+    drop((receipt, last));
+    room.there.clone().close(SHORT).await;
+    let processed = room.done.named("process researcher").await;
+    let of_first: Vec<_> = processed
+        .iter()
+        .filter(|span| span.text("wilco.handoff.id") == processed[0].text("wilco.handoff.id"))
+        .collect();
+    assert_eq!((processed.len(), of_first.len()), (4, 3));
+    of_first[0].assert_found("abandoned");
+    of_first[1].assert_clean();
+    of_first[2].assert_clean();
+    assert_eq!(of_first[2].rungs(), ["delivered declared"]);
 }
 
 #[tokio::test]

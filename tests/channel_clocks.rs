@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use support::nats::NatsServer;
-use support::newsroom::{Newsroom, intent, same, task};
+use support::newsroom::{Newsroom, intent, next, same, take, task};
 use support::process::{self, Peer};
 use support::spans;
 use wilco::channel::{Channel, Handoff};
@@ -67,6 +67,38 @@ async fn clocks_thirty_seconds_apart_make_nothing_stale_and_hide_nothing_that_is
         }
         assert_eq!(processed.len(), 4);
     }
+}
+
+#[tokio::test]
+async fn a_version_that_its_receiver_holds_to_be_current_is_fresh_for_the_sender_too() {
+    for (current, found) in [("41", vec![]), ("42", vec![MismatchKind::StaleContext])] {
+        let Some(room) = Newsroom::open().await else { return };
+        let agent = room.there.join("researcher").await.unwrap();
+        agent.knows_context("crm", current);
+        let mut inbox = agent.inbox().await.unwrap();
+        // Far too old by any clock; only the version can speak for it.
+        let notes = Context::observed("crm", Timestamp::now() - Duration::from_secs(3_600)).version("41");
+        let handoff = task().context(notes.max_age(Duration::from_secs(10)));
+        let receipt = room.planner.hand_off("researcher", handoff).await.unwrap();
+        take(&mut inbox).await.complete(&1).await.unwrap();
+        let _result = receipt.result::<Value>().await.unwrap();
+        let kinds: Vec<_> = receipt.mismatches().iter().map(|mismatch| mismatch.kind).collect();
+        assert_eq!(kinds, found, "current is {current}");
+    }
+}
+
+#[tokio::test]
+async fn an_old_item_that_was_not_used_is_not_held_against_anyone() {
+    let Some(room) = Newsroom::open().await else { return };
+    let mut inbox = room.inbox("researcher").await;
+    // The one that is used does not say when it was observed.
+    let handoff = observed_ago(Duration::from_secs(3_600)).context(Context::named("style").version("3"));
+    let receipt = room.planner.hand_off("researcher", handoff).await.unwrap();
+    let offer = next(&mut inbox).await;
+    assert!(offer.context("style").is_some());
+    offer.read_back(intent()).await.unwrap().complete(&1).await.unwrap();
+    let _result = receipt.result::<Value>().await.unwrap();
+    assert_eq!(receipt.mismatches(), []);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

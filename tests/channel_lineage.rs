@@ -8,7 +8,7 @@ use std::collections::HashSet;
 
 use serde_json::{Value, json};
 use support::newsroom::{Newsroom, SHORT, WORKFLOW, intent, take, task};
-use wilco::channel::{Handoff, NoResult};
+use wilco::channel::{Decision, Handoff, NoResult, Step};
 
 #[tokio::test]
 async fn a_task_within_a_task_carries_trace_workflow_parent_and_inputs() {
@@ -48,6 +48,45 @@ async fn a_task_within_a_task_carries_trace_workflow_parent_and_inputs() {
         process.assert_processes(handoff);
         assert_eq!(process.text("wilco.handoff.parent"), Some(id.as_str()));
     }
+}
+
+#[tokio::test]
+async fn the_steps_of_an_agent_stand_under_its_task_and_cause_its_handoffs() {
+    let Some(room) = Newsroom::open().await else { return };
+    let mut inbox = room.inbox("researcher").await;
+    let _receipt = room.planner.hand_off("researcher", task()).await.unwrap();
+    let work = take(&mut inbox).await;
+    let whole = work.begin(Step::work());
+    work.begin(Step::tool("search")).fail("no answer within 5 s");
+    drop(work.begin(Step::iteration(2)));
+    let decision = Decision::new("route").choice("writer").confidence(1.5).because("it is the last step");
+    let decided = work.begin(decision.alternative("reviewer").alternative("nobody").step("read").outcome("sent")).end();
+    let next = work.hand_off("writer", task().triggered_by(decided)).await.unwrap();
+    drop(next);
+    whole.end();
+    work.complete(&1).await.unwrap();
+    room.there.clone().close(SHORT).await;
+
+    let [process] = room.done.named("process researcher").await.try_into().unwrap();
+    for name in ["invoke_agent researcher", "execute_tool search", "iteration", "decision route"] {
+        let [span] = room.done.named(name).await.try_into().unwrap();
+        assert_eq!(
+            (&span.trace, &span.parent, span.kind.as_str()),
+            (&process.trace, &process.id, "Internal"),
+            "{name}"
+        );
+        assert_eq!(span.text("wilco.workflow.id"), Some(WORKFLOW), "{name}");
+    }
+    let [tool] = room.done.named("execute_tool search").await.try_into().unwrap();
+    assert_eq!((tool.text("gen_ai.tool.name"), tool.text("error.type")), (Some("search"), Some("failed")));
+    let [round] = room.done.named("iteration").await.try_into().unwrap();
+    assert_eq!(round.get("wilco.iteration"), Some(&2.into()));
+    let [decision] = room.done.named("decision route").await.try_into().unwrap();
+    assert_eq!(decision.text("wilco.decision.choice"), Some("writer"));
+    assert_eq!(decision.get("wilco.decision.confidence"), Some(&1.0.into()));
+    assert_eq!(decision.text("wilco.decision.alternatives"), Some(r#"["reviewer","nobody"]"#));
+    let [handoff] = room.done.named("handoff writer").await.try_into().unwrap();
+    assert_eq!(handoff.text("wilco.handoff.triggered_by"), Some(decision.id.as_str()));
 }
 
 #[tokio::test]

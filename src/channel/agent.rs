@@ -9,6 +9,8 @@ use super::lane::AgentLanes;
 use super::lock::lock;
 use super::receipt::Receipt;
 use super::send::{self, Attempt};
+use super::step::{Step, StepSpan};
+use super::workflow::Workflow;
 use crate::model::AgentName;
 
 /// An agent on a channel: it hands tasks to others, and has an inbox for those handed to it. Cloning is cheap.
@@ -57,6 +59,12 @@ impl Agent {
         handoff: Handoff,
     ) -> Result<FanOut, HandOffError> {
         FanOut::send(self.channel.hub(), &self.lanes, to, handoff, None).await
+    }
+
+    /// Begins a step of this agent in a workflow, outside of any task: what the one who begins a workflow decides. It is
+    /// on record when it is ended or dropped.
+    pub fn begin(&self, workflow: &Workflow, step: impl Into<Step>) -> StepSpan {
+        StepSpan::begin(self.channel.hub(), self.name(), Some(workflow.id()), None, step.into())
     }
 
     /// Opens the agent's inbox. Several inboxes of one agent, here or elsewhere, share its tasks.

@@ -36,7 +36,7 @@ impl Injector for Into<'_> {
 
 const TRACEPARENT: HeaderName = HeaderName::from_static(names::TRACEPARENT);
 const TRACESTATE: HeaderName = HeaderName::from_static(names::TRACESTATE);
-const BAGGAGE: HeaderName = HeaderName::from_static(names::BAGGAGE);
+pub(crate) const BAGGAGE: HeaderName = HeaderName::from_static(names::BAGGAGE);
 const WILCO: HeaderName = HeaderName::from_static(names::WILCO);
 
 /// The text as a header's value; `None` if it holds a line break.

@@ -9,7 +9,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use async_nats::Subject;
+use async_nats::{HeaderValue, Subject};
 use bytes::Bytes;
 use opentelemetry::trace::{SpanContext, TraceFlags};
 use tokio::sync::Notify;
@@ -37,6 +37,10 @@ pub(crate) struct Delivery {
     pub(crate) receipts: Option<Subject>,
     /// Our clock less that of whoever observed the contexts, as far as it is known.
     pub(crate) offset: Option<ClockOffset>,
+    /// A holder of the key wrote the header.
+    pub(crate) authentic: bool,
+    /// The W3C baggage that came with the message, for the handoffs made within the task.
+    pub(crate) baggage: Option<HeaderValue>,
     /// The message carried plain `Wilco-*` headers, so its sender reads them.
     pub(crate) speaks_plain: bool,
     pub(crate) state: Mutex<State>,

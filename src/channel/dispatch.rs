@@ -10,10 +10,10 @@ use super::carrier;
 use super::entry::{Arrived, Entry, Heard, Reply};
 use super::hub::{Hub, InboxPart, Outgoing};
 use super::timers::Timer;
-use crate::model::{ContentHash, Refusal, Rung};
+use crate::model::{ContentHash, HandoffId, Refusal, Rung};
 use crate::telemetry::record::Content;
 use crate::verify::offset::ClockOffset;
-use crate::wire::{Decision, Envelope, Plain, Receipt, names};
+use crate::wire::{Decision, Envelope, MacCheck, Plain, Receipt, names};
 
 /// Reads what is sent to this process, and watches the deadlines, until the channel is gone.
 pub(crate) async fn dispatch(hub: Weak<Hub>, inbox: String, mut subscriber: Subscriber) {
@@ -114,11 +114,26 @@ fn receipt(hub: &Hub, entry: &Arc<Entry>, message: &Message) {
     for problem in &decoded.problems {
         tracing::debug!(%problem, handoff = %entry.sent.id, "a part of a receipt could not be read");
     }
+    if let Some(doubt) = doubt(hub, decoded.mac) {
+        tracing::warn!(handoff = %entry.sent.id, "a receipt is not believed: {doubt}");
+        let effects = entry.on_doubt(&format!("a receipt: {doubt}"));
+        return hub.apply(entry, effects);
+    }
     let receipt = decoded.receipt;
     let control = receipt.control.as_deref().map(Subject::from);
     let heard = Heard { offset: offset(hub, entry, &receipt, now), control, receipt };
     let effects = entry.on_receipt(heard, &hub.comparer, now);
     hub.apply(entry, effects);
+}
+
+/// Why a message that only a holder of the key can have written is not believed.
+fn doubt(hub: &Hub, mac: MacCheck) -> Option<&'static str> {
+    match mac {
+        _ if hub.key.is_none() => None,
+        MacCheck::Right => None,
+        MacCheck::Absent => Some("its header has no authentication code, and this channel has a key"),
+        _ => Some("its header's authentication code is wrong: it was altered, or made with another key"),
+    }
 }
 
 /// The receiver's clock against ours, by this exchange and those before it.
@@ -134,31 +149,42 @@ fn offset(hub: &Hub, entry: &Entry, receipt: &Receipt, now: crate::model::Timest
 }
 
 fn reply(hub: &Hub, entry: &Arc<Entry>, message: Message) {
-    let effects = entry.on_reply(read_reply(hub, message), &hub.comparer, hub.clock.now());
+    let effects = entry.on_reply(read_reply(hub, entry.sent.id, message), &hub.comparer, hub.clock.now());
     hub.apply(entry, effects);
 }
 
-fn read_reply(hub: &Hub, message: Message) -> Reply {
+fn read_reply(hub: &Hub, id: HandoffId, message: Message) -> Reply {
     if message.status == Some(StatusCode::NO_RESPONDERS) {
         return Reply::NoResponders;
     }
     let headers = carrier::From(message.headers.as_ref());
     let content = Content { hash: ContentHash::of(&message.payload), size: message.payload.len() as u64 };
     let service_error = headers.get_str(names::NATS_SERVICE_ERROR).map(str::to_owned);
-    let packed = headers.get_str(names::WILCO).map(|value| Envelope::decode(value, hub.key.as_ref()).envelope);
+    let packed = headers.get_str(names::WILCO).map(|value| {
+        let decoded = Envelope::decode(value, hub.key.as_ref());
+        let doubt = match decoded.envelope.id.filter(|named| *named != id) {
+            Some(other) => Some(format!("its header names another handoff, {other}")),
+            None => doubt(hub, decoded.mac).map(str::to_owned),
+        };
+        (decoded.envelope, doubt)
+    });
     match packed {
-        Some(envelope) if envelope.rung == Some(Rung::Refused) => {
+        Some((envelope, Some(doubt))) if matches!(envelope.rung, Some(Rung::Refused | Rung::Failed)) => {
+            Reply::NotBelieved { doubt }
+        }
+        Some((envelope, None)) if envelope.rung == Some(Rung::Refused) => {
             let text = service_error.as_deref().unwrap_or("no reason given");
             Reply::Refused(Refusal::from(text.strip_prefix("refused: ").unwrap_or(text)))
         }
-        Some(envelope) if envelope.rung == Some(Rung::Failed) => {
+        Some((envelope, None)) if envelope.rung == Some(Rung::Failed) => {
             Reply::Failed { error: service_error.unwrap_or_else(|| "no reason given".to_owned()) }
         }
-        Some(envelope) => Reply::Result {
+        Some((envelope, doubt)) => Reply::Result {
             claimed: envelope.hash,
             arrived: Arrived { payload: message.payload.clone(), content, quality: envelope.quality },
             plain: false,
             read_back: None,
+            doubt,
         },
         None => match service_error {
             Some(error) => Reply::Failed { error },
@@ -173,6 +199,7 @@ fn read_reply(hub: &Hub, message: Message) -> Reply {
                     arrived: Arrived { payload: message.payload.clone(), content, quality: plain.quality },
                     plain: true,
                     read_back: plain.readback,
+                    doubt: None,
                 }
             }
         },
@@ -227,8 +254,13 @@ fn decision(hub: &Hub, token: u64, message: &Message) {
     let Some(delivery) = hub.delivery(token) else { return };
     let header = carrier::From(message.headers.as_ref());
     match Decision::decode(header.get_str(names::WILCO), &message.payload, hub.key.as_ref()) {
-        Ok(decoded) if Some(decoded.id) == delivery.id() => delivery.on_decision(&decoded.decision),
-        Ok(decoded) => tracing::debug!(id = %decoded.id, "a decision on another handoff than its subject says"),
+        Ok(decoded) if Some(decoded.id) != delivery.id() => {
+            tracing::debug!(id = %decoded.id, "a decision on another handoff than its subject says");
+        }
+        Ok(decoded) => match doubt(hub, decoded.mac) {
+            Some(doubt) => tracing::warn!(id = %decoded.id, "a decision is not believed: {doubt}"),
+            None => delivery.on_decision(&decoded.decision),
+        },
         Err(error) => tracing::warn!(%error, "a decision could not be read"),
     }
 }
@@ -253,6 +285,7 @@ fn fire(hub: &Arc<Hub>, timer: Timer) {
                 hub.export(&entry);
             }
         }
+        Timer::Forget(token) => hub.on_forget(token),
         Timer::MarkerLost(marked) => hub.on_marker_lost(marked),
         Timer::Acknowledge(token) => {
             if let Some(delivery) = hub.delivery(token) {

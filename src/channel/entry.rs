@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_nats::Subject;
+use opentelemetry::trace::SpanContext;
 use tokio::sync::{Notify, OwnedSemaphorePermit};
 
 pub(crate) use self::heard::{Arrived, Heard, Reply};
@@ -19,28 +20,36 @@ use super::carrier;
 use super::delivery::Delivery;
 use super::error::NoResult;
 use super::handoff::Handoff;
+use super::hub::Hub;
 use super::lane::Lane;
 use super::lock::lock;
 use crate::model::{
     AgentName, Climb, Clock, Evidence, HandoffId, Mismatch, MismatchKind, Quality, Rung, Timestamp, Verdict, WorkflowId,
 };
-use crate::telemetry::record::{Content, HandoffRecord, ResultFacts};
+use crate::telemetry::record::{Content, HandoffFacts, HandoffRecord, Outcome, ResultFacts, SpanPlace};
 use crate::verify::quality;
 use crate::wire::{Choice, Decision};
 
-/// What was fixed when the handoff was sent, as far as it is asked for later. The rest is on the record.
+/// What was fixed when the handoff was sent.
 #[derive(Debug)]
 pub(crate) struct Sent {
     pub(crate) token: u64,
     pub(crate) id: HandoffId,
     pub(crate) attempt: u32,
+    /// Number of the handoff on its lane, from 1; 0 while it is not known yet.
+    pub(crate) seq: u64,
     pub(crate) lane: Arc<Lane>,
     pub(crate) workflow: WorkflowId,
     pub(crate) at: Timestamp,
     pub(crate) by: Option<Timestamp>,
     pub(crate) content: Content,
+    pub(crate) place: SpanPlace,
+    /// The trace context that the caller had put on the message.
+    pub(crate) carried: Option<Box<SpanContext>>,
     /// What was handed over, as the user built it.
     pub(crate) handoff: Handoff,
+    /// Hooks will be told how it ended, from what is known here.
+    pub(crate) is_told: bool,
     /// The task it was handed off from.
     pub(crate) within: Option<Arc<Delivery>>,
 }
@@ -52,6 +61,11 @@ impl Sent {
 
     pub(crate) fn to(&self) -> &AgentName {
         &self.lane.to
+    }
+
+    /// The handoff that the sender was working on.
+    pub(crate) fn parent(&self) -> Option<HandoffId> {
+        self.within.as_ref().and_then(|task| task.id())
     }
 }
 
@@ -79,12 +93,7 @@ pub(crate) struct Effects {
 }
 
 impl Entry {
-    pub(crate) fn new(
-        sent: Sent,
-        record: Box<HandoffRecord>,
-        permit: Option<OwnedSemaphorePermit>,
-        found: Option<Mismatch>,
-    ) -> Arc<Self> {
+    pub(crate) fn new(sent: Sent, permit: Option<OwnedSemaphorePermit>, found: Option<Mismatch>) -> Arc<Self> {
         let first =
             Climb { rung: Rung::Sent, evidence: Evidence::Declared, by: Some(sent.from().clone()), at: sent.at };
         let mut climbs = Vec::with_capacity(if sent.handoff.receipts { 6 } else { 1 });
@@ -92,7 +101,7 @@ impl Entry {
         let found = found.into_iter().collect();
         Arc::new(Self {
             sent,
-            state: Mutex::new(State { record: Some(record), climbs, found, permit, ..State::default() }),
+            state: Mutex::new(State { climbs, found, permit, ..State::default() }),
             changed: Notify::new(),
             waiting: AtomicU32::new(0),
             handles: AtomicU32::new(1),
@@ -140,8 +149,8 @@ impl Entry {
         }
     }
 
-    /// Wakes those who wait, to be called after a change.
-    fn announce(&self) {
+    /// Wakes those who wait. Called after a change, and after the hooks were told of it.
+    pub(crate) fn announce(&self) {
         if self.waiting.load(Ordering::Acquire) > 0 {
             self.changed.notify_waiters();
         }
@@ -165,6 +174,16 @@ impl Entry {
         lock(&self.state).settled.is_some()
     }
 
+    /// Whether the receiver has yet to learn that the task was taken back.
+    pub(crate) fn owes_withdrawal(&self) -> bool {
+        lock(&self.state).owes_withdrawal(&self.sent)
+    }
+
+    /// Whether its span has left.
+    pub(crate) fn is_exported(&self) -> bool {
+        lock(&self.state).exported
+    }
+
     // Handles and export.
 
     pub(crate) fn add_handle(&self) {
@@ -181,38 +200,69 @@ impl Entry {
             return self.decide(Choice::Withdraw, &self.found(), clock.now());
         }
         let state = lock(&self.state);
-        Effects { export: state.settled.is_some() && state.record.is_some(), ..Effects::default() }
+        Effects { export: state.settled.is_some() && !state.exported, ..Effects::default() }
     }
 
     /// The finished record; `None` where it was taken before.
-    pub(crate) fn take_record(&self, clock: &Clock) -> Option<Box<HandoffRecord>> {
+    pub(crate) fn take_record(&self, hub: &Hub) -> Option<Box<HandoffRecord>> {
         let mut state = lock(&self.state);
         let state = &mut *state;
-        let mut record = state.record.take()?;
+        if std::mem::replace(&mut state.exported, true) {
+            return None;
+        }
         if let Some(mismatch) = self.judge_quality(state) {
             state.find(mismatch);
         }
         state.permit = None;
-        record.ended = state.settled.unwrap_or_else(|| clock.now());
-        record.context_age = state.context_age;
-        record.result = ResultFacts {
+        // Whoever still holds a receipt may still ask, and a hook may be about to; otherwise all this is moved.
+        let is_asked = self.sent.is_told || self.handles.load(Ordering::Acquire) > 0;
+        let verdict = state.final_verdict();
+        let result = ResultFacts {
             content: state.result.as_ref().map(|arrived| arrived.content),
             quality: state.score.take().or_else(|| state.result.as_ref()?.quality.clone()),
             threshold: self.sent.handoff.threshold,
             used: state.used,
             checked: state.result.is_some().then_some(state.checked),
         };
-        record.outcome.verdict = state.final_verdict();
-        // Whoever still holds a receipt may still ask; otherwise all this is moved.
-        if self.handles.load(Ordering::Acquire) > 0 {
-            record.read_back = state.read_back.clone();
-            (record.outcome.mismatches, record.outcome.climbs) = (state.found.clone(), state.climbs.clone());
+        let (read_back, mismatches, climbs) = if is_asked {
+            (state.read_back.clone(), state.found.clone(), state.climbs.clone())
         } else {
-            record.read_back = state.read_back.take();
-            record.outcome.mismatches = std::mem::take(&mut state.found);
-            record.outcome.climbs = std::mem::take(&mut state.climbs);
-        }
-        Some(record)
+            (state.read_back.take(), std::mem::take(&mut state.found), std::mem::take(&mut state.climbs))
+        };
+        let (sent, handoff) = (&self.sent, &self.sent.handoff);
+        Some(Box::new(HandoffRecord {
+            place: sent.place.clone(),
+            carried: sent.carried.as_deref().cloned(),
+            facts: HandoffFacts {
+                id: Some(sent.id),
+                workflow: Some(sent.workflow.clone()),
+                from: Some(sent.from().clone()),
+                to: Some(sent.to().clone()),
+                kind: handoff.kind,
+                parent: sent.parent(),
+                subject: sent.lane.subject_text.clone(),
+                subject_template: None,
+                server: hub.server.clone(),
+            },
+            started: sent.at,
+            ended: state.settled.unwrap_or_else(|| hub.clock.now()),
+            attempt: sent.attempt,
+            inst: Some(hub.inst),
+            seq: Some(sent.seq),
+            content: Some(sent.content),
+            intent: handoff.intent.clone(),
+            read_back,
+            contexts: handoff.contexts.clone(),
+            context_age: state.context_age,
+            context_latest: Vec::new(),
+            inputs: handoff.inputs.clone(),
+            expected_inputs: handoff.owed,
+            reason: handoff.reason.clone(),
+            triggered_by: handoff.triggered_by,
+            deadline: sent.by,
+            result,
+            outcome: Outcome { verdict, mismatches, climbs },
+        }))
     }
 
     fn judge_quality(&self, state: &State) -> Option<Mismatch> {
@@ -234,9 +284,8 @@ impl Entry {
         if settled {
             state.permit = None;
         }
-        let export = settled && state.record.is_some() && self.handles.load(Ordering::Acquire) == 0;
+        let export = settled && !state.exported && self.handles.load(Ordering::Acquire) == 0;
         drop(state);
-        self.announce();
         Effects { decision, settled: settled && !was_settled, export }
     }
 }

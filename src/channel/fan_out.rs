@@ -2,7 +2,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use opentelemetry::trace::SpanId;
 use serde::de::DeserializeOwned;
 
 use super::delivery::Delivery;
@@ -13,9 +12,9 @@ use super::lane::AgentLanes;
 use super::receipt::Receipt;
 use super::result::TaskResult;
 use super::send::{self, Attempt};
+use super::step;
 use crate::model::{AgentName, ShortHash, WorkflowId};
-use crate::telemetry::record::{Record, SpanPlace, Step, StepRecord};
-use crate::wire::trace;
+use crate::telemetry::record::{Record, Step, StepRecord};
 
 /// One task in the hands of several agents, to be joined.
 #[derive(Debug)]
@@ -98,32 +97,10 @@ impl FanOut {
     }
 
     fn record<T>(&self, started: crate::model::Timestamp, joined: &Joined<T>) {
-        let place = match (&self.within, &self.workflow) {
-            (Some(task), _) => {
-                let parent = task.span_context();
-                SpanPlace {
-                    trace_id: parent.trace_id(),
-                    span_id: trace::new_span_id(),
-                    parent_span_id: parent.span_id(),
-                    parent_is_remote: false,
-                    trace_state: parent.trace_state().clone(),
-                    sampled: parent.is_sampled(),
-                }
-            }
-            (None, workflow) => {
-                let Some(workflow) = workflow else { return };
-                let (trace_id, root) = trace::workflow_trace(workflow);
-                SpanPlace {
-                    trace_id,
-                    span_id: trace::new_span_id(),
-                    parent_span_id: root,
-                    parent_is_remote: false,
-                    trace_state: opentelemetry::trace::TraceState::NONE,
-                    sampled: self.hub.telemetry.sample(trace_id, None),
-                }
-            }
-        };
-        debug_assert!(place.span_id != SpanId::INVALID);
+        if self.within.is_none() && self.workflow.is_none() {
+            return;
+        }
+        let place = step::place(&self.hub, self.workflow.as_ref(), self.within.as_deref());
         let ended = self.hub.clock.now();
         self.hub.telemetry.record(Record::Step(Box::new(StepRecord {
             place,
@@ -136,6 +113,7 @@ impl FanOut {
                 arrived: u32::try_from(joined.results.len()).unwrap_or(u32::MAX),
                 wait: ended.since(started),
             },
+            failed: None,
             mismatches: Vec::new(),
         })));
     }

@@ -160,10 +160,10 @@ impl Handoff {
         self
     }
 
-    /// The score, 0..=1, that the result must have. Using a poorer or unscored result without a check is the finding
-    /// `unverified_use`.
+    /// The score, 0..=1, that the result must have; what is outside is taken to its nearer end, and NaN asks for the
+    /// best. Using a poorer or unscored result without a check is the finding `unverified_use`.
     pub fn quality_at_least(mut self, score: f64) -> Self {
-        self.threshold = Some(score.clamp(0.0, 1.0));
+        self.threshold = Some(if score.is_nan() { 1.0 } else { score.clamp(0.0, 1.0) });
         self
     }
 

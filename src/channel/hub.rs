@@ -20,7 +20,7 @@ use super::lane::AgentLanes;
 use super::lock::lock;
 use super::timers::{Timer, Timers};
 use super::token::ByToken;
-use crate::model::{AgentName, ChannelName, Clock, InstanceId, WorkflowId};
+use crate::model::{AgentName, ChannelName, Clock, HandoffId, InstanceId, WorkflowId};
 use crate::telemetry::Telemetry;
 use crate::telemetry::record::{Record, ServerAddress};
 use crate::verify::freshness::KnownVersions;
@@ -37,6 +37,8 @@ pub(crate) const PASSED_WITHIN: Duration = Duration::from_secs(5);
 pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(365 * 86_400);
 /// How long a message may take to leave the process.
 pub(crate) const SEND_WITHIN: Duration = Duration::from_secs(5);
+/// How many abandoned tasks are remembered, so that a redelivery of one is offered again.
+const ABANDONED: usize = 1_024;
 /// Messages that wait for the courier; what comes on top is counted as lost.
 const COURIER_QUEUE: usize = 16_384;
 
@@ -70,6 +72,7 @@ pub(crate) struct Hub {
     pub(crate) timers: Arc<Timers>,
     confirmations: Mutex<HashMap<u64, oneshot::Sender<()>>>,
     transit: Mutex<Transit>,
+    abandoned: Mutex<VecDeque<(HandoffId, u32)>>,
     courier: mpsc::Sender<Outgoing>,
 }
 
@@ -162,6 +165,7 @@ impl Hub {
             timers: Arc::default(),
             confirmations: Mutex::default(),
             transit: Mutex::default(),
+            abandoned: Mutex::default(),
             courier,
         };
         (Arc::new(hub), outgoing)
@@ -253,7 +257,8 @@ impl Hub {
         if effects.settled {
             self.on_settled(entry, effects.export);
         }
-        if effects.export {
+        entry.announce();
+        if effects.export || entry.is_exported() {
             self.export(entry);
         }
     }
@@ -270,10 +275,20 @@ impl Hub {
 
     /// Records the span of a handoff, and stops following it.
     pub(crate) fn export(&self, entry: &Arc<Entry>) {
-        if let Some(record) = entry.take_record(&self.clock) {
+        if let Some(record) = entry.take_record(self) {
             self.telemetry.record(Record::Handoff(record));
         }
-        lock(&self.entries).remove(&entry.sent.token);
+        if entry.owes_withdrawal() {
+            // The receiver's first word says where that goes; without one for so long, there is nobody to tell.
+            self.timers.add(Instant::now() + EXPORT_AFTER, Timer::Forget(entry.sent.token));
+        } else {
+            lock(&self.entries).remove(&entry.sent.token);
+        }
+    }
+
+    /// Nobody is left to tell that a handoff was withdrawn.
+    pub(crate) fn on_forget(&self, token: u64) {
+        lock(&self.entries).remove(&token);
     }
 
     pub(crate) fn close_workflow(&self, workflow: &WorkflowId) {
@@ -352,8 +367,9 @@ impl Hub {
             if effects.settled {
                 self.on_settled(entry, effects.export);
             }
+            entry.announce();
             if effects.export {
-                records.extend(entry.take_record(&self.clock).map(Record::Handoff));
+                records.extend(entry.take_record(self).map(Record::Handoff));
                 gone.push(entry.sent.token);
             }
         }
@@ -394,6 +410,24 @@ impl Hub {
             headers: None,
             payload: Bytes::new(),
         });
+    }
+
+    // Tasks that were abandoned here.
+
+    /// Remembers an attempt at a handoff that was dropped before its end, the last [`ABANDONED`] of them.
+    pub(crate) fn add_abandoned(&self, id: HandoffId, attempt: u32) {
+        let mut abandoned = lock(&self.abandoned);
+        if abandoned.len() == ABANDONED {
+            abandoned.pop_front();
+        }
+        abandoned.push_back((id, attempt));
+    }
+
+    /// Whether it was; from now on it counts as taken up again.
+    pub(crate) fn take_abandoned(&self, id: HandoffId, attempt: u32) -> bool {
+        let mut abandoned = lock(&self.abandoned);
+        let at = abandoned.iter().position(|known| *known == (id, attempt));
+        at.and_then(|at| abandoned.remove(at)).is_some()
     }
 
     // Deliveries that a sender may decide on.
@@ -468,7 +502,7 @@ impl Hub {
     /// Drops the deadlines of what is over.
     pub(crate) fn sweep_timers(&self) {
         self.timers.sweep(|timer| match timer {
-            Timer::ReadBack(token) | Timer::Result(token) | Timer::Export(token) => {
+            Timer::ReadBack(token) | Timer::Result(token) | Timer::Export(token) | Timer::Forget(token) => {
                 lock(&self.entries).contains_key(&token)
             }
             Timer::Acknowledge(token) | Timer::Undecided(token) => lock(&self.deliveries).contains_key(&token),

@@ -2,12 +2,12 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 
 use async_nats::{HeaderMap, Message, Subscriber};
-use futures_util::StreamExt;
+use futures_util::{FutureExt, StreamExt};
 use opentelemetry::trace::{SpanContext, SpanId, TraceId, TraceState};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::carrier;
+use super::carrier::{self, BAGGAGE};
 use super::channel::Channel;
 use super::delivery::Delivery;
 use super::hooks::{Arrival, Reception};
@@ -57,26 +57,30 @@ impl Inbox {
 
     /// Waits for the next task: its hash is verified, its order and age are known, its sender's intent is not shown.
     ///
-    /// `None` once the channel is closed. A redelivery of what this inbox has offered before is suppressed, and
+    /// `None` once the channel is closed; what came by then and was not offered is refused as `busy`. A redelivery of what this inbox has offered before is suppressed, and
     /// counted in [`Inbox::suppressed`].
     ///
     /// # Cancel safety
     /// Cancel safe: no task is taken from the bus and not returned.
     pub async fn next(&mut self) -> Option<Offer> {
         loop {
-            let closing = self.hub.closing.notified();
-            if self.hub.is_closed() {
-                return None;
-            }
-            let message = tokio::select! {
-                biased;
-                message = self.subscriber.next() => message?,
-                () = closing => return None,
+            let message = {
+                let closing = self.hub.closing.notified();
+                if self.hub.is_closed() {
+                    break;
+                }
+                tokio::select! {
+                    biased;
+                    message = self.subscriber.next() => message?,
+                    () = closing => break,
+                }
             };
             if let Some(offer) = self.take(message) {
                 return Some(offer);
             }
         }
+        self.turn_away();
+        None
     }
 
     /// How many redeliveries of tasks that were offered before have been suppressed.
@@ -95,6 +99,15 @@ impl Inbox {
         self.subscriber.drain().await
     }
 
+    /// Nobody will take what came and was not offered yet: its senders learn it at once.
+    fn turn_away(&mut self) {
+        while let Some(Some(message)) = self.subscriber.next().now_or_never() {
+            if let Some(offer) = self.take(message) {
+                offer.turn_away();
+            }
+        }
+    }
+
     fn take(&mut self, message: Message) -> Option<Offer> {
         let now = self.hub.clock.now();
         let headers = message.headers.as_ref();
@@ -105,12 +118,15 @@ impl Inbox {
         self.remember(&read.envelope);
         let attempt = read.envelope.attempt.unwrap_or(1);
         let duplicate = read.envelope.id.is_some_and(|id| self.duplicates.seen(id, attempt));
+        // What was dropped here before its end is not done: the bus does well to bring it again.
+        let duplicate = duplicate && !read.envelope.id.is_some_and(|id| self.hub.take_abandoned(id, attempt));
+        let delivery = Arc::new(self.delivery(&message, read, mac, now));
         if duplicate && !self.hub.keep_duplicates {
             self.suppressed += 1;
             tracing::debug!(agent = %self.agent, "a redelivery was suppressed");
+            delivery.suppress(now);
             return None;
         }
-        let delivery = Arc::new(self.delivery(&message, read, now));
         self.check(&delivery, duplicate, mac);
         delivery.climb(Rung::Received, now);
 
@@ -138,7 +154,7 @@ impl Inbox {
         ) {
             delivery.find(mismatch);
         }
-        if self.hub.key.is_some() && matches!(mac, MacCheck::Wrong) {
+        if self.hub.key.is_some() && mac == MacCheck::Wrong {
             let text = "the header's authentication code is wrong: it was altered, or made with another key";
             delivery.find(Mismatch::new(MismatchKind::Corrupted, text));
         }
@@ -156,7 +172,7 @@ impl Inbox {
         }
     }
 
-    fn delivery(&self, message: &Message, read: Read, now: crate::model::Timestamp) -> Delivery {
+    fn delivery(&self, message: &Message, read: Read, mac: MacCheck, now: crate::model::Timestamp) -> Delivery {
         let Read { envelope, intent, speaks_plain } = read;
         let headers = message.headers.as_ref();
         let (place, link) = place(&self.hub, envelope.workflow.as_ref(), headers);
@@ -218,6 +234,9 @@ impl Inbox {
             } else {
                 envelope.offset.and_then(carrier::offset)
             },
+            authentic: mac == MacCheck::Right,
+            // Traceparent and ours are there always, so that a third header is worth a look.
+            baggage: headers.filter(|headers| headers.len() > 2).and_then(|headers| headers.get(BAGGAGE).cloned()),
             speaks_plain,
             envelope,
             state: Mutex::default(),
@@ -235,6 +254,12 @@ impl Inbox {
         if self.last_workflow != envelope.workflow {
             self.last_workflow.clone_from(&envelope.workflow);
         }
+    }
+}
+
+impl Drop for Inbox {
+    fn drop(&mut self) {
+        self.turn_away();
     }
 }
 

@@ -51,7 +51,7 @@ impl Offer {
         self.delivery().envelope.attempt.unwrap_or(1)
     }
 
-    /// When the sender stops waiting for the result.
+    /// When the sender stops waiting for the result, by the sender's clock.
     pub fn deadline(&self) -> Option<Timestamp> {
         self.delivery().envelope.by
     }
@@ -80,6 +80,12 @@ impl Offer {
             .mismatches()
             .iter()
             .any(|mismatch| matches!(mismatch.kind, MismatchKind::Corrupted | MismatchKind::Truncated))
+    }
+
+    /// Whether the task's header was written by a holder of the channel's key. `false` without a key, and for a task
+    /// from an agent or a proxy that has none: whoever needs it to be right refuses the task.
+    pub fn is_authentic(&self) -> bool {
+        self.delivery().authentic
     }
 
     /// What does not agree, as far as this side knows.
@@ -167,6 +173,11 @@ impl Offer {
     /// If it is dropped before it returns, the refusal may or may not have left.
     pub async fn refuse(self, refusal: Refusal) -> Result<(), ReplyError> {
         self.delivery().refuse(refusal).await
+    }
+
+    /// Refuses it as `busy`, from where nobody can wait.
+    pub(crate) fn turn_away(mut self) {
+        self.take().refuse_later(&Refusal::Busy);
     }
 
     fn delivery(&self) -> &Arc<Delivery> {

@@ -6,7 +6,7 @@ use super::entry::{Effects, Entry};
 use super::error::{HandOffError, NoResult};
 use super::hub::Hub;
 use super::result::TaskResult;
-use super::send::{self, Attempt};
+use super::send::{self, Again, Attempt};
 use crate::model::{Climb, Evidence, HandoffId, Mismatch, Rung, Verdict, WorkflowId};
 use crate::wire::Choice;
 
@@ -139,7 +139,8 @@ impl Receipt {
     pub async fn resend(&self) -> Result<Self, HandOffError> {
         let sent = &self.entry.sent;
         let handoff = sent.handoff.clone();
-        let again = Some((sent.id, sent.attempt + 1, sent.workflow.clone()));
+        let again =
+            Some(Again { id: sent.id, attempt: sent.attempt + 1, seq: sent.seq, workflow: sent.workflow.clone() });
         let lanes = self.hub.lanes(sent.from());
         send::send(&self.hub, &lanes, sent.to().as_str(), Attempt { handoff, again }, sent.within.as_ref()).await
     }

@@ -12,7 +12,7 @@ use opentelemetry::trace::{SpanContext, TraceContextExt, TraceFlags, TraceState}
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
-use super::carrier;
+use super::carrier::{self, BAGGAGE};
 use super::delivery::Delivery;
 use super::entry::{Entry, Sent};
 use super::error::HandOffError;
@@ -23,7 +23,7 @@ use super::lane::{AgentLanes, Lane};
 use super::receipt::Receipt;
 use super::timers::Timer;
 use crate::model::{AgentName, ContentHash, HandoffId, HandoffKind, Mismatch, MismatchKind, WorkflowId};
-use crate::telemetry::record::{Content, HandoffFacts, HandoffRecord, Outcome, ResultFacts, SpanPlace};
+use crate::telemetry::record::{Content, SpanPlace};
 use crate::wire::{EncodeError, EnvelopeRef, names, trace};
 
 const NATS_MSG_ID: HeaderName = HeaderName::from_static(names::NATS_MSG_ID);
@@ -31,8 +31,16 @@ const NATS_MSG_ID: HeaderName = HeaderName::from_static(names::NATS_MSG_ID);
 /// An attempt at a handoff: the first, or a resend under the same id.
 pub(crate) struct Attempt {
     pub(crate) handoff: Handoff,
-    /// Id, number of the attempt and workflow of an earlier attempt.
-    pub(crate) again: Option<(HandoffId, u32, WorkflowId)>,
+    /// What an earlier attempt has fixed.
+    pub(crate) again: Option<Again>,
+}
+
+/// What a resend has in common with the attempt before, and which attempt it is.
+pub(crate) struct Again {
+    pub(crate) id: HandoffId,
+    pub(crate) attempt: u32,
+    pub(crate) seq: u64,
+    pub(crate) workflow: WorkflowId,
 }
 
 /// Hands a task over.
@@ -51,20 +59,21 @@ pub(crate) async fn send(
         Ok(permit) => permit,
         Err(_) => permit(hub).await?,
     };
+    let resent = attempt.again.as_ref().map(|again| again.seq);
     let draft = draft(hub, &lane, attempt, within)?;
     // One turn per lane, so that numbers leave in order.
     let mut seq = match lane.seq.try_lock() {
         Ok(seq) => seq,
         Err(_) => lane.seq.lock().await,
     };
-    let number = if draft.sent.attempt == 1 { *seq + 1 } else { *seq };
+    let number = resent.unwrap_or(*seq + 1);
     let (entry, message) = finish(hub, draft, number, permit)?;
     let size = message.payload.len();
     let unsent = Unsent { hub, token: entry.sent.token };
     match in_time(SEND_WITHIN, hub.publish(message)).await {
         Some(Ok(())) => {
             std::mem::forget(unsent);
-            *seq = number;
+            *seq = number.max(*seq);
             drop(seq);
             watch(hub, &entry);
             Ok(Receipt::new(hub.clone(), entry))
@@ -80,7 +89,6 @@ pub(crate) async fn send(
 /// A handoff of which only its number is not known yet.
 struct Draft {
     sent: Sent,
-    record: Box<HandoffRecord>,
     headers: HeaderMap,
 }
 
@@ -88,12 +96,13 @@ fn draft(hub: &Hub, lane: &Arc<Lane>, attempt: Attempt, within: Option<&Arc<Deli
     let Attempt { mut handoff, again } = attempt;
     let now = hub.clock.now();
     let (id, number, workflow) = match again {
-        Some((id, number, workflow)) => (id, number, workflow),
+        Some(Again { id, attempt, workflow, .. }) => (id, attempt, workflow),
         None => (HandoffId::new(now), 1, workflow(&mut handoff, within)?),
     };
     let mut headers = own_headers(&handoff)?;
     let (place, carried) = place(hub, &workflow, &headers, within);
     trace_headers(&place, carried.is_some(), &mut headers);
+    baggage(&mut headers, within);
     if handoff.stored && headers.get(NATS_MSG_ID).is_none() {
         headers.insert(NATS_MSG_ID, format!("{id}.{number}"));
     }
@@ -102,56 +111,26 @@ fn draft(hub: &Hub, lane: &Arc<Lane>, attempt: Attempt, within: Option<&Arc<Deli
     }
     let by = handoff.deadline(now);
     let content = Content { hash: ContentHash::of(&handoff.payload), size: handoff.payload.len() as u64 };
-    // Made here, so that it need not be copied together when the handoff is settled.
-    let record = Box::new(HandoffRecord {
-        place,
-        carried,
-        facts: HandoffFacts {
-            id: Some(id),
-            workflow: Some(workflow.clone()),
-            from: Some(lane.from.clone()),
-            to: Some(lane.to.clone()),
-            kind: handoff.kind,
-            parent: within.and_then(|task| task.id()),
-            subject: lane.subject_text.clone(),
-            subject_template: None,
-            server: hub.server.clone(),
-        },
-        started: now,
-        ended: now,
-        attempt: number,
-        inst: Some(hub.inst),
-        seq: None,
-        content: Some(content),
-        intent: handoff.intent.clone(),
-        read_back: None,
-        contexts: handoff.contexts.clone(),
-        context_age: None,
-        context_latest: Vec::new(),
-        inputs: handoff.inputs.clone(),
-        expected_inputs: handoff.owed,
-        reason: handoff.reason.clone(),
-        triggered_by: handoff.triggered_by,
-        deadline: by,
-        result: ResultFacts::default(),
-        outcome: Outcome { verdict: "pending", mismatches: Vec::new(), climbs: Vec::new() },
-    });
     let sent = Sent {
         token: hub.new_token(),
         id,
         attempt: number,
+        seq: 0,
         lane: lane.clone(),
         workflow,
         at: now,
         by,
         content,
+        place,
+        carried: carried.map(Box::new),
         handoff,
+        is_told: hub.hooks.is_some(),
         within: within.cloned(),
     };
     if let Some(hooks) = &hub.hooks {
         hooks.on_send(&Sending::of(&sent));
     }
-    Ok(Draft { sent, record, headers })
+    Ok(Draft { sent, headers })
 }
 
 /// Numbers the handoff and writes its header. It is followed from here on, so that no answer can be too fast.
@@ -161,9 +140,9 @@ fn finish(
     number: u64,
     permit: OwnedSemaphorePermit,
 ) -> Result<(Arc<Entry>, Outgoing), HandOffError> {
-    let Draft { sent, mut record, mut headers } = draft;
-    record.seq = Some(number);
-    let value = encode(hub, &sent, &record).map_err(|source| HandOffError::Encode { to: sent.to().clone(), source })?;
+    let Draft { mut sent, mut headers } = draft;
+    sent.seq = number;
+    let value = encode(hub, &sent).map_err(|source| HandOffError::Encode { to: sent.to().clone(), source })?;
     carrier::set_wilco(&mut headers, value);
     let message = Outgoing {
         subject: sent.lane.subject.clone(),
@@ -173,7 +152,7 @@ fn finish(
     };
     let missing = sent.handoff.missing_inputs.clone();
     let found = missing.map(|text| Mismatch::new(MismatchKind::IncompleteJoin, text));
-    let entry = Entry::new(sent, record, Some(permit), found);
+    let entry = Entry::new(sent, Some(permit), found);
     hub.follow(&entry);
     Ok((entry, message))
 }
@@ -276,9 +255,17 @@ fn trace_headers(place: &SpanPlace, is_carried: bool, headers: &mut HeaderMap) {
         let context = SpanContext::new(place.trace_id, place.span_id, flags, false, place.trace_state.clone());
         trace::inject(&context, &mut carrier::Into(headers));
     }
+}
+
+/// The current baggage goes along; where there is none, that of the task it is handed off from.
+fn baggage(headers: &mut HeaderMap, within: Option<&Arc<Delivery>>) {
     opentelemetry::Context::map_current(|context| {
         if !context.baggage().is_empty() {
             trace::inject_baggage(context.baggage(), &mut carrier::Into(headers));
+        } else if let Some(baggage) = within.and_then(|task| task.baggage.clone())
+            && headers.get(BAGGAGE).is_none()
+        {
+            headers.insert(BAGGAGE, baggage);
         }
     });
 }
@@ -295,7 +282,7 @@ impl Drop for Unsent<'_> {
     }
 }
 
-fn encode(hub: &Hub, sent: &Sent, record: &HandoffRecord) -> Result<String, EncodeError> {
+fn encode(hub: &Hub, sent: &Sent) -> Result<String, EncodeError> {
     let handoff = &sent.handoff;
     let receipts = handoff.receipts.then(|| hub.inbox_subject(InboxPart::Receipt, sent.token));
     let envelope = EnvelopeRef {
@@ -308,7 +295,7 @@ fn encode(hub: &Hub, sent: &Sent, record: &HandoffRecord) -> Result<String, Enco
         workflow: Some(&sent.workflow),
         attempt: Some(sent.attempt),
         inst: Some(hub.inst),
-        seq: record.seq,
+        seq: Some(sent.seq),
         hold: handoff.hold,
         // Only a context's age needs the clocks.
         offset: if handoff.contexts.is_empty() { None } else { sent.lane.offset(sent.at).map(carrier::bounds) },
@@ -317,7 +304,7 @@ fn encode(hub: &Hub, sent: &Sent, record: &HandoffRecord) -> Result<String, Enco
         contexts: &handoff.contexts,
         inputs: &handoff.inputs,
         need: handoff.owed,
-        parent: record.facts.parent,
+        parent: sent.parent(),
         by: sent.by,
         receipts: receipts.as_deref(),
         ..EnvelopeRef::default()

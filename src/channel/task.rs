@@ -12,6 +12,7 @@ use super::fan_out::{FanOut, Joined};
 use super::handoff::Handoff;
 use super::receipt::Receipt;
 use super::send::{self, Attempt};
+use super::step::{Step, StepSpan};
 use crate::model::{AgentName, HandoffId, Mismatch, MismatchKind, Quality, WorkflowId};
 
 /// A task that this agent has read back and works on.
@@ -87,6 +88,12 @@ impl Task {
     /// Whether the sender took the task back.
     pub fn is_withdrawn(&self) -> bool {
         self.delivery().is_withdrawn().is_some()
+    }
+
+    /// Begins a step within the task; it is on record when it is ended or dropped.
+    pub fn begin(&self, step: impl Into<Step>) -> StepSpan {
+        let delivery = self.delivery();
+        StepSpan::begin(&delivery.hub, &delivery.record.agent, self.workflow(), Some(delivery), step.into())
     }
 
     /// Hands a task off from within this one.

@@ -16,6 +16,8 @@ pub(crate) enum Timer {
     Result(u64),
     /// The export of a settled handoff whose result nobody used.
     Export(u64),
+    /// The end of waiting for a receiver that is to learn of a withdrawal.
+    Forget(u64),
     /// The server's word on handoffs without receipts.
     MarkerLost(u64),
     /// The receipt `received` for an offer that its agent still thinks about.

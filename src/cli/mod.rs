@@ -1,10 +1,12 @@
-//! The `wilco` command: a small stage for the newsroom demo, and a replay of recorded conversations.
+//! The `wilco` command: an embedded bus, a small stage for the newsroom demo, and a replay of recorded conversations.
 //!
 //! Exit codes: 0 all is well, 1 a failure was found, 2 it could not be told, or the command was not understood.
 
 mod args;
+mod bus;
 mod demo;
 mod printer;
+mod proxy;
 mod replay;
 mod server;
 mod telemetry;
@@ -48,7 +50,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     let outcome = runtime.block_on(async {
         match arguments.command {
+            Command::Bus(bus) => bus::run(bus).await,
             Command::Demo(demo) => demo::run(demo).await,
+            Command::Proxy(proxy) => proxy::run(proxy).await,
             Command::Replay(replay) => replay::run(replay).await,
         }
     });

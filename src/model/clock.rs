@@ -29,9 +29,16 @@ impl Timestamp {
         self.0
     }
 
-    /// This time less `earlier`, in nanoseconds; negative where `earlier` is later.
+    /// This time less `earlier`, in nanoseconds; negative where `earlier` is later. What is further apart than an `i64`
+    /// can say (292 years) is as far as it can say.
     pub const fn nanos_since(self, earlier: Self) -> i64 {
-        self.0.wrapping_sub(earlier.0) as i64
+        if self.0 >= earlier.0 {
+            let nanos = self.0 - earlier.0;
+            if nanos > i64::MAX as u64 { i64::MAX } else { nanos as i64 }
+        } else {
+            let nanos = earlier.0 - self.0;
+            if nanos > i64::MAX as u64 { i64::MIN } else { -(nanos as i64) }
+        }
     }
 
     /// This time less `earlier`, zero where `earlier` is later.
@@ -154,6 +161,8 @@ mod tests {
         assert_eq!(a.nanos_since(b), -4);
         assert_eq!(a.since(b), Duration::ZERO);
         assert_eq!(a - Duration::from_secs(1), Timestamp::EPOCH);
+        let end = Timestamp::from_unix_nanos(u64::MAX);
+        assert_eq!((end.nanos_since(a), a.nanos_since(end)), (i64::MAX, i64::MIN));
     }
 
     #[test]

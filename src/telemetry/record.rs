@@ -269,14 +269,49 @@ pub struct StepRecord {
     pub ended: Timestamp,
     /// What kind of step.
     pub step: Step,
+    /// Why it failed, if it did.
+    pub failed: Option<Arc<str>>,
     /// What went wrong, if anything did.
     pub mismatches: Vec<Mismatch>,
+}
+
+/// What an agent decided.
+#[derive(Clone, Debug, Default)]
+pub struct DecisionFacts {
+    /// What kind of decision, of low cardinality.
+    pub kind: Arc<str>,
+    /// What was chosen.
+    pub choice: Option<Arc<str>>,
+    /// How sure the agent is, 0..=1.
+    pub confidence: Option<f64>,
+    /// Why.
+    pub reason: Option<Arc<str>>,
+    /// What else could have been chosen.
+    pub alternatives: Vec<String>,
+    /// The steps of the reasoning.
+    pub steps: Vec<String>,
+    /// What came of it.
+    pub outcome: Option<Arc<str>>,
 }
 
 /// The kinds of step.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Step {
+    /// The agent's own work as a whole: span `invoke_agent {agent}`.
+    Work,
+    /// Something was decided: span `decision {kind}`.
+    Decision(Box<DecisionFacts>),
+    /// A tool was called: span `execute_tool {name}`.
+    Tool {
+        /// The tool, of low cardinality.
+        name: Arc<str>,
+    },
+    /// One round of a loop: span `iteration`.
+    Iteration {
+        /// Which one, from 1.
+        number: u32,
+    },
     /// Several results were waited for.
     Join {
         /// How many were owed.

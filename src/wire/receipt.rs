@@ -42,7 +42,7 @@ pub struct Receipt {
     /// The readback: the receiver's own statement of the intent that it parsed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub intent: Option<Intent>,
-    /// How old each context item was by the receiver's clock.
+    /// The context items that were used, and how old each was by the receiver's clock.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub context_age: Vec<ContextAgeReport>,
     /// Why the task was refused.
@@ -68,7 +68,8 @@ pub struct Receipt {
     pub note: Option<String>,
 }
 
-/// How old one context item was when the receiver used it (when it read back, at [`Receipt::at`]), by its clock alone.
+/// A context item that the receiver used, and how old it was then (when it read back, at [`Receipt::at`]), by its clock
+/// alone.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct ContextAgeReport {
@@ -78,7 +79,12 @@ pub struct ContextAgeReport {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
     /// Receiver's clock less the time observed, in milliseconds; below zero where the clocks disagree by more than that.
-    pub age_ms: f64,
+    /// `None` where the item does not say when it was observed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub age_ms: Option<f64>,
+    /// The receiver holds this version to be the current one: the item was fresh, whatever its age.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub current: bool,
 }
 
 /// A receipt, the handoff it is about, and what of it could not be used.
@@ -130,7 +136,7 @@ impl Receipt {
     pub fn encode(&self, id: HandoffId, key: Option<&MacKey>) -> Result<(String, Vec<u8>), EncodeError> {
         within("context_age", self.context_age.len())?;
         within("mismatches", self.mismatches.len())?;
-        if self.context_age.iter().any(|report| !report.age_ms.is_finite()) {
+        if self.context_age.iter().filter_map(|report| report.age_ms).any(|age| !age.is_finite()) {
             return Err(EncodeError::Value { part: "context_age", reason: "has an age that is not a number" });
         }
         if let Some(control) = self.control.as_deref() {
@@ -176,9 +182,16 @@ impl Receipt {
 }
 
 impl ContextAgeReport {
-    /// A report that the item was `age_ms` milliseconds old.
-    pub fn new(name: impl Into<String>, version: Option<String>, age_ms: f64) -> Self {
-        Self { name: name.into(), version, age_ms }
+    /// A report that the item was used, `age_ms` milliseconds old where that is known.
+    pub fn new(name: impl Into<String>, version: Option<String>, age_ms: Option<f64>) -> Self {
+        Self { name: name.into(), version, age_ms, current: false }
+    }
+
+    /// The same, of a version that the receiver holds to be the current one (or not).
+    #[must_use]
+    pub fn current(mut self, current: bool) -> Self {
+        self.current = current;
+        self
     }
 }
 
@@ -227,13 +240,17 @@ fn quality(value: &Value) -> Result<Quality, String> {
 
 fn context_age(value: &Value) -> Result<ContextAgeReport, String> {
     let name = value.get("name").and_then(Value::as_str).ok_or("has no `name`")?;
-    let age_ms = value.get("age_ms").and_then(Value::as_f64).ok_or("has no `age_ms` that is a number")?;
+    let age_ms = match value.get("age_ms") {
+        None | Some(Value::Null) => None,
+        Some(age) => Some(age.as_f64().ok_or("has an `age_ms` that is not a number")?),
+    };
     let version = match value.get("version") {
         Some(Value::String(version)) => Some(version.clone()),
         Some(Value::Number(version)) => Some(version.to_string()),
         _ => None,
     };
-    Ok(ContextAgeReport { name: name.to_owned(), version, age_ms })
+    let current = value.get("current") == Some(&Value::Bool(true));
+    Ok(ContextAgeReport { name: name.to_owned(), version, age_ms, current })
 }
 
 #[cfg(test)]
@@ -300,14 +317,16 @@ mod tests {
         let mut body = minimal();
         body["context_age"] = json!([
             {"name": "crm", "version": 41, "age_ms": 12034},
-            {"name": "no age"},
+            {"name": "style", "current": true},
+            {"name": "late", "age_ms": "late"},
             {"age_ms": 1},
             {"name": "notes", "age_ms": -0.5, "later": true},
         ]);
         body["mismatches"] = json!(["stale_context", 5, "stale_kontext"]);
         let decoded = decode(&body).unwrap();
         let names: Vec<_> = decoded.receipt.context_age.iter().map(|r| (r.name.as_str(), r.age_ms)).collect();
-        assert_eq!(names, [("crm", 12034.0), ("notes", -0.5)]);
+        assert_eq!(names, [("crm", Some(12034.0)), ("style", None), ("notes", Some(-0.5))]);
+        assert!(decoded.receipt.context_age[1].current && !decoded.receipt.context_age[0].current);
         assert_eq!(decoded.receipt.context_age[0].version.as_deref(), Some("41"));
         assert_eq!(decoded.receipt.mismatches, ["stale_context", "stale_kontext"]);
         assert_eq!(decoded.receipt.known_mismatches().collect::<Vec<_>>(), [MismatchKind::StaleContext]);
@@ -384,7 +403,7 @@ mod tests {
         let at = Timestamp::EPOCH;
         let mut receipt = Receipt::new(Rung::Received, "a".try_into().unwrap(), None, at, at);
         let id = ID.parse().unwrap();
-        receipt.context_age.push(ContextAgeReport::new("crm", None, f64::NAN));
+        receipt.context_age.push(ContextAgeReport::new("crm", None, Some(f64::NAN)));
         assert_eq!(receipt.encode(id, None).unwrap_err().to_string(), "`context_age` has an age that is not a number");
         receipt.context_age.clear();
         receipt.control = Some("a.>".into());

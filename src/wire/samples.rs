@@ -145,8 +145,8 @@ fn intent() -> impl Strategy<Value = Intent> {
 }
 
 fn age() -> impl Strategy<Value = ContextAgeReport> {
-    (any::<String>(), of(any::<String>()), -1e12..1e12)
-        .prop_map(|(name, version, ms)| ContextAgeReport::new(name, version, ms))
+    (any::<String>(), of(any::<String>()), of(-1e12..1e12), any::<bool>())
+        .prop_map(|(name, version, ms, current)| ContextAgeReport::new(name, version, ms).current(current))
 }
 
 fn refusal() -> impl Strategy<Value = Refusal> {

@@ -207,6 +207,7 @@ pub(crate) fn join() -> StepRecord {
         started: after(100),
         ended: after(900),
         step: Step::Join { expected: 3, arrived: 2, wait: Duration::from_micros(800_500) },
+        failed: None,
         mismatches: vec![Mismatch::new(MismatchKind::IncompleteJoin, "2 of 3 inputs, none from reviewer")],
     }
 }

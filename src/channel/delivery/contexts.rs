@@ -4,7 +4,7 @@ use super::{Delivery, carrier};
 use crate::channel::hooks::ContextRead;
 use crate::channel::lock::lock;
 use crate::model::{Context, Timestamp};
-use crate::verify::freshness::{freshness, worst_age};
+use crate::verify::freshness::{FreshBy, Freshness, freshness, worst_age};
 use crate::wire::ContextAgeReport;
 
 impl Delivery {
@@ -39,10 +39,15 @@ impl Delivery {
             self.envelope.contexts.iter().filter(|item| read.is_empty() || read.contains(&item.name)).collect();
         let mut stale = Vec::new();
         let mut latest = Vec::new();
+        let mut reports = Vec::with_capacity(used.len());
         {
             let mut known = lock(&self.hub.known);
             for item in &used {
-                stale.extend(freshness(item, now, self.offset, known.get(&item.name)).mismatch().cloned());
+                let judged = freshness(item, now, self.offset, known.get(&item.name));
+                stale.extend(judged.mismatch().cloned());
+                let age_ms = item.observed_at.map(|observed_at| now.nanos_since(observed_at) as f64 / 1e6);
+                let current = matches!(judged, Freshness::Fresh { by: FreshBy::Version, .. });
+                reports.push(ContextAgeReport::new(item.name.as_str(), item.version.clone(), age_ms).current(current));
                 if let Some(version) = known.get(&item.name) {
                     latest.push(format!("{}@{}", item.name, version.version));
                 }
@@ -58,11 +63,6 @@ impl Delivery {
         state.context_age = worst_age(used.iter().copied(), now, self.offset).map(carrier::context_age);
         state.latest = latest;
         state.read = used.iter().map(|item| item.name.clone()).collect();
-        used.iter()
-            .filter_map(|item| {
-                let age_ns = now.nanos_since(item.observed_at?);
-                Some(ContextAgeReport::new(item.name.as_str(), item.version.clone(), age_ns as f64 / 1e6))
-            })
-            .collect()
+        reports
     }
 }

@@ -9,8 +9,8 @@ use crate::channel::error::ReplyError;
 use crate::channel::hooks::Readback;
 use crate::channel::hub::HOLD_UNSAMPLED;
 use crate::channel::lock::lock;
-use crate::model::{HandoffKind, Intent, Mismatch, MismatchKind, Quality, Refusal, Rung, Timestamp};
-use crate::telemetry::record::Content;
+use crate::model::{Climb, Evidence, HandoffKind, Intent, Mismatch, MismatchKind, Quality, Refusal, Rung, Timestamp};
+use crate::telemetry::record::{Content, Record};
 use crate::wire::{Choice, Receipt};
 
 impl Delivery {
@@ -228,8 +228,25 @@ impl Delivery {
         self.abandon_because(format!("the {what} was dropped without a word"));
     }
 
+    /// It was here before, and its agent is not asked again: on record as one more delivery, and no more.
+    pub(crate) fn suppress(&self, now: Timestamp) {
+        let mut record = self.copied_record();
+        record.ended = now;
+        record.outcome.verdict = "unconfirmed";
+        record.outcome.climbs = vec![Climb {
+            rung: Rung::Delivered,
+            evidence: Evidence::Declared,
+            by: Some(record.agent.clone()),
+            at: now,
+        }];
+        self.hub.telemetry.record(Record::Process(record));
+    }
+
     pub(super) fn abandon_because(&self, text: String) {
         let now = self.hub.clock.now();
+        if let Some(id) = self.id() {
+            self.hub.add_abandoned(id, self.record.attempt);
+        }
         self.find(Mismatch::new(MismatchKind::Abandoned, text.clone()));
         if self.receipts.is_some() {
             self.say_later(self.failed(&text, now));

@@ -59,7 +59,11 @@ impl Entry {
                     state.end(NoResult::Failed { error }, now);
                 }
                 Reply::Refused(refusal) => state.refuse(refusal, Some(sent.to().clone()), now, now),
-                Reply::Result { arrived, claimed, plain, read_back } => {
+                Reply::NotBelieved { doubt } => state.doubt(&format!("a reply: {doubt}")),
+                Reply::Result { arrived, claimed, plain, read_back, doubt } => {
+                    if let Some(doubt) = doubt {
+                        state.doubt(&format!("the result: {doubt}"));
+                    }
                     return state.result(sent, arrived, claimed, plain, read_back, comparer, now);
                 }
             }
@@ -74,6 +78,14 @@ impl Entry {
             return Effects { settled: effects.settled || withdrawn.settled, ..withdrawn };
         }
         effects
+    }
+
+    /// A message about the handoff came that somebody else may have written.
+    pub(crate) fn on_doubt(&self, text: &str) -> Effects {
+        self.change(|_, state| {
+            state.doubt(text);
+            None
+        })
     }
 
     /// Whether the receiver holds the work for a decision that is due and not given.
@@ -120,7 +132,13 @@ impl Entry {
                 state.find(Mismatch::new(MismatchKind::TimedOut, text));
             }
             state.end(NoResult::TimedOut { waited }, now);
-            None
+            if undecided {
+                // Whoever holds the work gives it up by itself: it knows the deadline.
+                return None;
+            }
+            // The receiver would work on for nobody.
+            state.decision = Some(Choice::Withdraw);
+            state.decision_message(Choice::Withdraw, &state.found)
         })
     }
 

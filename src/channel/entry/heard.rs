@@ -26,8 +26,17 @@ pub(crate) enum Reply {
     Failed { error: String },
     /// The receiver would not take it.
     Refused(Refusal),
-    /// A result. `claimed` is the hash its header names; `plain` says that no Wilco header came with it.
-    Result { arrived: Arrived, claimed: Option<ContentHash>, plain: bool, read_back: Option<Intent> },
+    /// A failure or a refusal that somebody else may have written.
+    NotBelieved { doubt: String },
+    /// A result. `claimed` is the hash its header names; `plain` says that no Wilco header came with it; `doubt` why
+    /// somebody else may have written its header.
+    Result {
+        arrived: Arrived,
+        claimed: Option<ContentHash>,
+        plain: bool,
+        read_back: Option<Intent>,
+        doubt: Option<String>,
+    },
 }
 
 /// What a receipt says, and the offset of the receiver's clock when it was sent.

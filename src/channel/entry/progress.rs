@@ -10,7 +10,7 @@ use crate::model::{
     AgentName, Climb, ContentHash, Context, Evidence, HandoffKind, Intent, Mismatch, MismatchKind, Quality, Refusal,
     Rung, Timestamp, Verdict,
 };
-use crate::telemetry::record::{ContextAge, HandoffRecord};
+use crate::telemetry::record::ContextAge;
 use crate::verify::intent::{Comparer, Comparison};
 use crate::verify::offset::ClockOffset;
 use crate::verify::{freshness, intent};
@@ -18,8 +18,8 @@ use crate::wire::{Choice, Decision};
 
 #[derive(Debug, Default)]
 pub(super) struct State {
-    /// The record, with what was known at sending; it leaves whole.
-    pub(super) record: Option<Box<HandoffRecord>>,
+    /// The record left.
+    pub(super) exported: bool,
     pub(super) climbs: Vec<Climb>,
     pub(super) found: Vec<Mismatch>,
     pub(super) understanding: Understanding,
@@ -166,11 +166,13 @@ impl State {
     }
 
     pub(super) fn freshness(&mut self, sent: &Sent, receipt: &crate::wire::Receipt, offset: Option<ClockOffset>) {
-        let read = |item: &&Context| {
-            receipt.context_age.is_empty() || receipt.context_age.iter().any(|age| age.name == item.name)
-        };
+        let report = |item: &Context| receipt.context_age.iter().find(|report| report.name == item.name);
+        // A receiver that names none has used all.
+        let read = |item: &&Context| receipt.context_age.is_empty() || report(item).is_some();
         let used: Vec<&Context> = sent.handoff.contexts.iter().filter(read).collect();
-        for item in &used {
+        // Version before age: what the receiver holds to be the current version is fresh however old it is.
+        let by_age = |item: &&&Context| !report(item).is_some_and(|report| report.current);
+        for item in used.iter().filter(by_age) {
             if let Some(mismatch) = freshness::freshness(item, receipt.at, offset, None).mismatch() {
                 self.find(mismatch.clone());
             }
@@ -274,6 +276,18 @@ impl State {
 
     pub(super) fn has(&self, kind: MismatchKind) -> bool {
         self.found.iter().any(|mismatch| mismatch.kind == kind)
+    }
+
+    /// Somebody else may have written what came. Once the verdict is settled it is too late to be one of its reasons.
+    pub(super) fn doubt(&mut self, text: &str) {
+        if self.settled.is_none() {
+            self.find(Mismatch::new(MismatchKind::Corrupted, text));
+        }
+    }
+
+    /// Whether the receiver has yet to learn that the task was taken back: it gave no word that said where to.
+    pub(super) fn owes_withdrawal(&self, sent: &Sent) -> bool {
+        self.decision == Some(Choice::Withdraw) && self.control.is_none() && sent.handoff.receipts
     }
 
     /// Each kind once: the first evidence is the best.

@@ -121,11 +121,6 @@ impl Ledger {
         (std::mem::take(&mut self.opened), std::mem::take(&mut self.evicted))
     }
 
-    /// When there is something to do, at the latest.
-    pub(super) fn next_due(&self) -> Option<Timestamp> {
-        self.due.peek().map(|Reverse((due, _))| *due)
-    }
-
     fn sent(&mut self, sent: &Sent, batch: &Batch, now: Timestamp) {
         let task = Task::of(sent, batch);
         let wait =

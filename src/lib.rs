@@ -41,7 +41,8 @@
 //! | [`wire`] | headers and receipts, and the [contract](wire::contract) for agents in other languages |
 //! | [`nats`] | the NATS client protocol, both directions, for who stands in between or plays the server |
 //! | [`bus`] | an embedded core-NATS bus, for development and tests |
-//! | [`cli`] | the `wilco` command: `bus`, `demo` and `replay` |
+//! | [`proxy`] | a proxy between agents and their NATS server: traces agents that know nothing of Wilco |
+//! | [`cli`] | the `wilco` command: `bus`, `demo`, `proxy` and `replay` |
 //! | [`docs`] | [architecture](docs::architecture), [design](docs::design), [changelog](docs::changelog) |
 //!
 //! Complete programs are in `examples/`: `planner.rs` and `researcher.rs` first, then `hooks.rs`, `fan_out.rs` and
@@ -55,7 +56,8 @@
 //! | `telemetry` | [`telemetry`], with an OTLP exporter | |
 //! | `channel` | [`channel`], with async-nats; implies `telemetry` | |
 //! | `bus` | [`bus`] | |
-//! | `cli` | the `wilco` program; implies `bus` and `channel` | |
+//! | `proxy` | [`proxy`]; implies `telemetry` | |
+//! | `cli` | the `wilco` program; implies `bus`, `channel` and `proxy` | |
 //! | `app` | all that the program needs: `cli` | yes |
 //!
 //! A user of the library writes `default-features = false, features = ["channel"]`. A feature only adds; none changes

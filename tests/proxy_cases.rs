@@ -564,6 +564,33 @@ fn tls_is_passed_on_untraced() {
     assert_eq!(proxy.metric("wilco_proxy_opaque_total{reason=\"tls\"}"), 1);
 }
 
+/// Two proxies with TLS between them: the first begins it towards its server, the second ends it towards its client.
+#[test]
+fn tls_that_ends_at_the_proxy_is_traced() {
+    let Some(server) = NatsServer::start() else { return };
+    let file = |name: &str| format!("{}/tests/fixtures/tls/{name}", env!("CARGO_MANIFEST_DIR"));
+    let [certificate, key, ca] = ["server.pem", "server.key", "ca.pem"].map(file);
+    for first in [false, true] {
+        let [ends_first, begins_first] = ["--tls-first", "--upstream-tls-first"].map(|flag| format!("{flag}={first}"));
+        let ends = ["--tls-certificate", &certificate, "--tls-key", &key, &ends_first];
+        let second = Proxy::start(server.port(), &ends);
+        let upstream = format!("tls://127.0.0.1:{}", second.port);
+        let begins = ["--upstream", &upstream, "--upstream-ca", &ca, &begins_first];
+        let one = Proxy::start_with(&begins);
+        let says = format!("PUB in.a 2\r\nhi\r\nPUB in.b 300000\r\n{}\r\n", "x".repeat(300_000));
+        let raw = talk(one.port, HEADERS, says.as_bytes());
+        assert!(raw.text().contains("\"tls_required\":false"), "the client speaks without: {}", &raw.text()[..300]);
+        let direct = talk(server.port(), HEADERS, says.as_bytes());
+        assert_eq!(raw.said_without_ours(), (direct.said(), 2));
+        assert_eq!(one.metric("wilco_proxy_injected_total"), 2);
+        assert_eq!(second.metric("wilco_proxy_skipped_total{reason=\"has_wilco\"}"), 2);
+        // A client that does not trust us is let go, and counted.
+        let doubts = Proxy::start_with(&["--upstream", &upstream, &begins_first]);
+        Raw::connect(doubts.port).wait_for_end();
+        doubts.wait_for_metric("wilco_proxy_tls_failures_total", 1);
+    }
+}
+
 // ---------------------------------------------------------------------------------------------------------------- sizes
 
 #[test]
@@ -835,6 +862,37 @@ fn sigterm_drains_and_the_program_exits_with_zero() {
     assert_eq!(client.wait_for_end(), End::Fin);
     assert!(proxy.wait(Duration::from_secs(10)).success(), "{:?}", proxy.noise);
     assert!(TcpStream::connect(("127.0.0.1", proxy.port)).is_err());
+}
+
+#[test]
+fn print_config_shows_each_value_and_where_it_came_from() {
+    let file = tempfile::NamedTempFile::with_suffix(".toml").unwrap();
+    std::fs::write(file.path(), "# ours\nworkers = 1\ninject = [\"agents.>\"]\n").unwrap();
+    let run = |args: &[&str]| {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_wilco"))
+            .args(["proxy", "--config", file.path().to_str().unwrap(), "--print-config"])
+            .args(args)
+            .env("WILCO_PROXY_STREAM_OVER", "2MiB")
+            .output()
+            .unwrap();
+        let text = [output.stdout, output.stderr].concat();
+        (output.status.code(), String::from_utf8(text).unwrap())
+    };
+    let (code, text) = run(&["--listen", "127.0.0.1:0", "--tls-first=false"]);
+    assert_eq!(code, Some(0), "{text}");
+    let line = |name: &str| text.lines().find(|line| line.starts_with(name)).unwrap_or_default();
+    for (name, value, origin) in [
+        ("listen", "listen = \"127.0.0.1:0\"", "# --listen"),
+        ("workers", "workers = 1", ".toml:2"),
+        ("inject", "inject = [\"agents.>\"]", ".toml:3"),
+        ("stream_over", "stream_over = \"2MiB\"", "# WILCO_PROXY_STREAM_OVER"),
+        ("connections", "connections = 10000", "# default"),
+    ] {
+        assert!(line(name).starts_with(value) && line(name).ends_with(origin), "{name}: {text}");
+    }
+    let (code, text) = run(&["--workers", "many"]);
+    assert_eq!(code, Some(2));
+    assert!(text.contains("--workers: workers: \"many\" is no number; write one of 1 to 64"), "{text}");
 }
 
 #[test]

@@ -40,6 +40,15 @@ const COMMANDS: &[(&str, How)] = &[
         How::Run { exit: 0, says: &["8 workflows, 24 handoffs", "nothing was found"] },
     ),
     ("cargo run --release -- demo --json", How::Run { exit: 1, says: &["\"workflows\"", "\"misunderstood\""] }),
+    (
+        "cargo run --release -- proxy --listen 127.0.0.1:4223 --upstream nats://127.0.0.1:4222 \
+         --otlp http://127.0.0.1:4318 --metrics 127.0.0.1:9222",
+        How::ToldIn("src/proxy/mod.rs"),
+    ),
+    (
+        "cargo run --release -- proxy --print-config",
+        How::Run { exit: 0, says: &["listen = \"127.0.0.1:4223\"", "# default"] },
+    ),
     ("bash tests/run.sh", How::CoveredBy(".ci/run")),
     (
         "cargo run --release -- demo --otlp http://127.0.0.1:4318",

@@ -1,4 +1,4 @@
-//! The `wilco` command: an embedded bus, a small stage for the newsroom demo, and a replay of recorded conversations.
+//! The `wilco` command: an embedded bus, a small stage for the newsroom demo, a proxy, and a replay of recorded conversations.
 //!
 //! Exit codes: 0 all is well, 1 a failure was found, 2 it could not be told, or the command was not understood.
 

@@ -11,6 +11,12 @@
 //! correlate/  one thread: joins what the sessions learned into handoffs, and these into spans
 //! ```
 //!
+//! Started from the command line (which runs until it gets SIGTERM):
+//!
+//! ```text
+//! cargo run --release -- proxy --listen 127.0.0.1:4223 --upstream nats://127.0.0.1:4222 --otlp http://127.0.0.1:4318 --metrics 127.0.0.1:9222
+//! ```
+//!
 //! A message never waits for anything but its receiver: no lock, no channel and no allocation per message lie on its
 //! way, and records of it are dropped, and counted, rather than waited for.
 

@@ -128,7 +128,6 @@ pub(crate) enum Observed {
 /// An agent published a task.
 #[derive(Debug)]
 pub(crate) struct Sent {
-    pub(crate) session: SessionId,
     pub(crate) id: HandoffId,
     pub(crate) at: Timestamp,
     pub(crate) from: AgentName,
@@ -233,7 +232,6 @@ pub(crate) enum Answer {
 pub(crate) struct Returned {
     pub(crate) reply: ReplyKey,
     pub(crate) at: Timestamp,
-    pub(crate) size: u64,
     pub(crate) what: Return,
 }
 

@@ -351,7 +351,6 @@ impl Observer {
             let intent = said_at(headers.intent, self.rules.intent_path.as_ref(), message.payload)
                 .map(|intent| batch.keep(intent.as_bytes()));
             let sent = Sent {
-                session: self.session,
                 id,
                 at: now,
                 from: from.clone(),
@@ -483,7 +482,7 @@ impl Observer {
             && let Some(what) = answer::returned(message, batch)
         {
             let reply = self.rules.key(message.subject);
-            batch.push(Observed::Returned(Returned { reply, at: now, size: message.size, what }));
+            batch.push(Observed::Returned(Returned { reply, at: now, what }));
         }
     }
 }

@@ -51,6 +51,10 @@ async fn connect(client: &TcpStream, worker: &Worker) -> io::Result<(usize, TcpS
     let mut last = io::Error::from(io::ErrorKind::NotConnected);
     for upstream in shared.upstreams.order() {
         let failed = match shared.upstreams.connect(upstream).await {
+            // This one waits for our TLS.
+            Ok(server) if shared.upstreams.url(upstream).tls && shared.tls.upstream_first => {
+                return Ok((upstream, server));
+            }
             Ok(server) => {
                 let speaks = async {
                     tokio::select! {

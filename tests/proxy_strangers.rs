@@ -4,9 +4,9 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test, which is what is wanted")]
 #![cfg(feature = "cli")]
 
-mod support;
 #[path = "support/otlp.rs"]
 mod otlp;
+mod support;
 #[path = "support/trace_view.rs"]
 mod trace_view;
 
@@ -101,6 +101,7 @@ fn a_program_on_nats_py_sees_the_same_and_its_handoffs_are_spans() {
     assert_eq!(archive.parent_span_id, ask.span_id, "it was published while the question was being worked on");
     assert_eq!(archive.trace_id, ask.trace_id);
     assert_eq!(text(archive, "wilco.handoff.parent"), text(ask, "wilco.handoff.id"));
+    assert_eq!(text(archive, "wilco.handoff.parent.evidence"), "inferred");
     assert_eq!(text(archive, "wilco.workflow.id"), text(ask, "wilco.workflow.id"));
 
     let nobody = on(spans, "nobody.home");

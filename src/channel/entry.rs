@@ -258,6 +258,7 @@ impl Entry {
             inputs: handoff.inputs.clone(),
             expected_inputs: handoff.owed,
             reason: handoff.reason.clone(),
+            parent_evidence: None,
             triggered_by: handoff.triggered_by,
             deadline: sent.by,
             result,

@@ -47,6 +47,7 @@ pub(crate) const HANDOFF_ATTEMPT: &str = "wilco.handoff.attempt";
 pub(crate) const HANDOFF_INPUTS: &str = "wilco.handoff.inputs";
 pub(crate) const HANDOFF_EXPECTED_INPUTS: &str = "wilco.handoff.expected_inputs";
 pub(crate) const HANDOFF_REASON: &str = "wilco.handoff.reason";
+pub(crate) const HANDOFF_PARENT_EVIDENCE: &str = "wilco.handoff.parent.evidence";
 pub(crate) const HANDOFF_TRIGGERED_BY: &str = "wilco.handoff.triggered_by";
 pub(crate) const DELIVERY_COUNT: &str = "wilco.delivery.count";
 pub(crate) const WORKFLOW_ID: &str = "wilco.workflow.id";

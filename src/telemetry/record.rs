@@ -6,8 +6,8 @@ use std::time::Duration;
 use opentelemetry::trace::{SpanContext, SpanId, TraceId, TraceState};
 
 use crate::model::{
-    AgentName, Climb, ContentHash, Context, HandoffId, HandoffKind, InstanceId, Intent, Mismatch, Quality, ShortHash,
-    Timestamp, WorkflowId,
+    AgentName, Climb, ContentHash, Context, Evidence, HandoffId, HandoffKind, InstanceId, Intent, Mismatch, Quality,
+    ShortHash, Timestamp, WorkflowId,
 };
 
 /// One finished record, on its way to the exporter.
@@ -184,6 +184,8 @@ pub struct HandoffRecord {
     pub expected_inputs: Option<u32>,
     /// Why this agent, why now.
     pub reason: Option<Arc<str>>,
+    /// How the handoff that the sender was working on is known, where nobody said so.
+    pub parent_evidence: Option<Evidence>,
     /// Span id of the decision that caused it.
     pub triggered_by: Option<SpanId>,
     /// When the sender stops waiting for the result.

@@ -86,6 +86,7 @@ pub(crate) fn handoff() -> HandoffRecord {
         inputs: vec![ContentHash::of(b"earlier").short()],
         expected_inputs: Some(2),
         reason: Some(Arc::from("the user asked for cited figures")),
+        parent_evidence: None,
         triggered_by: Some(SpanId::from_bytes(0x9_u64.to_be_bytes())),
         deadline: Some(after(30_000)),
         result: ResultFacts {

@@ -204,6 +204,8 @@ fn handoff(
         inputs: Vec::new(),
         expected_inputs: None,
         reason: None,
+        // Seen from outside, a cause is always deduced.
+        parent_evidence: task.parent.map(|_| Evidence::Inferred),
         triggered_by: None,
         deadline: None,
         result,

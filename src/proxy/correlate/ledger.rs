@@ -323,6 +323,7 @@ impl Ledger {
             }
             self.order.push_back(id);
             self.opened += 1;
+            self.rules.telemetry.handoff_opened();
             self.due.push(Reverse((due, id)));
         }
         self.open.entry(id).or_insert_with(|| Open {
@@ -402,6 +403,7 @@ impl Ledger {
 
     fn settle(&mut self, id: HandoffId, end: End, now: Timestamp) {
         let Some(open) = self.open.remove(&id) else { return };
+        self.rules.telemetry.handoff_settled();
         let beats = &self.beats;
         spans::records(open, end, now, |receiver| beats.get(&receiver.agent).copied(), &mut self.records);
         if self.open.is_empty() {

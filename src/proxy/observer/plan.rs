@@ -70,6 +70,14 @@ impl Skipped {
         Self::ControlLine,
     ];
 
+    /// The reason to count: what the observer says, and where it says that the protocol does not allow it, why.
+    pub(crate) fn or(self, may_inject: Result<(), Self>) -> Self {
+        match (self, may_inject) {
+            (Self::NoHeaders, Err(why)) => why,
+            (own, _) => own,
+        }
+    }
+
     /// The word on metrics.
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
@@ -85,5 +93,26 @@ impl Skipped {
             Self::MaxPayload => "max_payload",
             Self::ControlLine => "control_line",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_reason_is_the_protocols_only_where_nothing_else_keeps_headers_away() {
+        assert_eq!(Skipped::Reply.or(Err(Skipped::MaxPayload)), Skipped::Reply);
+        assert_eq!(Skipped::NoHeaders.or(Err(Skipped::MaxPayload)), Skipped::MaxPayload);
+        assert_eq!(Skipped::Off.or(Ok(())), Skipped::Off);
+    }
+
+    #[test]
+    fn each_reason_has_its_place_and_its_word() {
+        for (place, reason) in Skipped::ALL.into_iter().enumerate() {
+            assert_eq!(reason as usize, place);
+        }
+        let words: std::collections::HashSet<_> = Skipped::ALL.map(Skipped::as_str).into_iter().collect();
+        assert_eq!(words.len(), Skipped::ALL.len());
     }
 }

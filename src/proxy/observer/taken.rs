@@ -19,7 +19,11 @@ const LONGEST: usize = 128;
 #[derive(Debug, Default)]
 pub(super) struct Taken {
     entries: Vec<Entry>,
+    /// The reply key of each entry, close together as they are looked through for every reply. 0: none.
+    replies: Vec<u64>,
     next: usize,
+    /// Entries from which something was published.
+    published: usize,
     /// Entries whose reply subject does not look like one.
     unusual: usize,
 }
@@ -32,7 +36,6 @@ pub(super) struct Entry {
     /// The bytes are kept for the next one, so that a message costs no allocation.
     workflow: Vec<u8>,
     pub(super) agent: Option<AgentName>,
-    reply: Option<ReplyKey>,
     reply_is_unusual: bool,
     at: Timestamp,
     state: State,
@@ -60,15 +63,20 @@ pub(super) struct Arrival<'a> {
 impl Taken {
     /// The session takes a handoff.
     pub(super) fn take(&mut self, arrival: Arrival<'_>) {
-        for entry in &mut self.entries {
-            if entry.state == State::Published {
-                entry.state = State::Done;
+        if self.published > 0 {
+            for entry in &mut self.entries {
+                if entry.state == State::Published {
+                    entry.state = State::Done;
+                }
             }
+            self.published = 0;
         }
         if self.entries.len() < MOST {
             self.next = self.entries.len();
             self.entries.push(Entry::empty());
+            self.replies.push(0);
         }
+        self.replies[self.next] = arrival.reply.map_or(0, |reply| reply.0);
         let entry = &mut self.entries[self.next];
         self.next = (self.next + 1) % MOST;
         self.unusual += usize::from(arrival.reply_is_unusual);
@@ -80,7 +88,6 @@ impl Taken {
             entry.workflow.extend_from_slice(arrival.workflow);
         }
         entry.agent = arrival.agent;
-        entry.reply = arrival.reply;
         entry.reply_is_unusual = arrival.reply_is_unusual;
         entry.at = arrival.at;
         entry.state = State::Taken;
@@ -93,8 +100,12 @@ impl Taken {
     }
 
     /// The handoff that is answered by this reply subject, the last if there are several.
+    #[inline]
     pub(super) fn by_reply(&mut self, reply: ReplyKey) -> Option<&mut Entry> {
-        self.entries.iter_mut().filter(|entry| entry.reply == Some(reply)).max_by_key(|entry| entry.at)
+        let (newer, older) = (0..self.next, self.next..self.replies.len());
+        let is_it = |index: &usize| self.replies[*index] == reply.0 && reply.0 != 0;
+        let index = newer.rev().find(is_it).or_else(|| older.rev().find(is_it))?;
+        self.entries.get_mut(index)
     }
 
     /// What the session is working on when it publishes; `None` if there is nothing, or if it cannot be told.
@@ -133,6 +144,7 @@ impl Taken {
         let entry = &mut self.entries[index];
         if entry.state == State::Taken {
             entry.state = State::Published;
+            self.published += 1;
         }
         Some(entry)
     }
@@ -145,7 +157,6 @@ impl Entry {
             context: None,
             workflow: Vec::new(),
             agent: None,
-            reply: None,
             reply_is_unusual: false,
             at: Timestamp::EPOCH,
             state: State::Done,

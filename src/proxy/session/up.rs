@@ -158,7 +158,7 @@ impl Walk<'_> {
         self.worker.counters.message(Direction::Up);
         let plan = self.talk.observer.on_publish(&published, may_inject.is_ok(), self.now, &mut self.desk.batch);
         match plan {
-            Plan::Leave(skipped) => self.worker.counters.skipped(may_inject.err().unwrap_or(skipped)),
+            Plan::Leave(skipped) => self.worker.counters.skipped(skipped.or(may_inject)),
             Plan::Inject(injection) => {
                 self.worker.counters.injected();
                 let out = &mut self.desk.buffers.out;
@@ -199,7 +199,7 @@ impl Walk<'_> {
         let plan = self.talk.observer.on_publish(&published, may_inject.is_ok(), self.now, &mut self.desk.batch);
         let mut passing = Passing { body: Body::new(head), hasher: None, of: PassingOf::Nobody };
         match plan {
-            Plan::Leave(skipped) => self.worker.counters.skipped(may_inject.err().unwrap_or(skipped)),
+            Plan::Leave(skipped) => self.worker.counters.skipped(skipped.or(may_inject)),
             Plan::Inject(injection) => {
                 self.worker.counters.injected();
                 self.worker.counters.streamed();

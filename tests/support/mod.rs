@@ -10,6 +10,8 @@
 pub(crate) mod nats;
 #[cfg(feature = "channel")]
 pub(crate) mod newsroom;
+#[cfg(feature = "cli")]
+pub(crate) mod node;
 pub(crate) mod process;
 #[cfg(feature = "cli")]
 pub(crate) mod proxy;

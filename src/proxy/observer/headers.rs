@@ -11,6 +11,9 @@ const CORRELATION_ID: &str = "correlation_id";
 /// The member of W3C baggage that names a workflow.
 const BAGGAGE_WORKFLOW: &str = "wilco.workflow";
 
+/// The part of a packed header that names its workflow.
+const WORKFLOW_KEY: &str = ";wf=";
+
 /// The headers of one message that tell something of its handoff, found in one pass. Of equal names the first counts.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Headers<'a> {
@@ -77,6 +80,17 @@ impl<'a> Headers<'a> {
     /// What the packed header says.
     pub(super) fn stamp(&self) -> Option<Stamp> {
         self.wilco.and_then(Stamp::read)
+    }
+
+    /// The workflow that a packed header names: whoever wrote it has looked at the other headers before.
+    pub(super) fn stamped_workflow(&self) -> Option<std::borrow::Cow<'a, str>> {
+        let value = self.wilco.and_then(text)?;
+        let at = memchr::memmem::find(value.as_bytes(), WORKFLOW_KEY.as_bytes())? + WORKFLOW_KEY.len();
+        let named = value.get(at..)?.split(';').next()?;
+        if named.contains('%') {
+            return Envelope::decode(value, None).envelope.workflow.map(|workflow| workflow.as_str().to_owned().into());
+        }
+        (!named.is_empty()).then_some(named.into())
     }
 }
 

@@ -228,7 +228,7 @@ impl Observer {
         let reply = if is_ack { message.reply } else { self.reply_of(message.reply, &headers) };
         let key = reply.map(|reply| self.rules.key(reply));
         let context = headers.context();
-        let said_workflow = self.workflow_said(&headers, message.payload);
+        let said_workflow = headers.stamped_workflow().or_else(|| self.workflow_said(&headers, message.payload));
         let agent = subscription.as_ref().and_then(|subscription| subscription.agent.clone());
         self.taken.take(Arrival {
             id: stamp.and_then(|stamp| stamp.id),

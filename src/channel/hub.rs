@@ -275,7 +275,7 @@ impl Hub {
 
     /// Records the span of a handoff, and stops following it.
     pub(crate) fn export(&self, entry: &Arc<Entry>) {
-        if let Some(record) = entry.take_record(self) {
+        if let Some(record) = entry.take_record(&self.clock) {
             self.telemetry.record(Record::Handoff(record));
         }
         if entry.owes_withdrawal() {
@@ -369,7 +369,7 @@ impl Hub {
             }
             entry.announce();
             if effects.export {
-                records.extend(entry.take_record(self).map(Record::Handoff));
+                records.extend(entry.take_record(&self.clock).map(Record::Handoff));
                 gone.push(entry.sent.token);
             }
         }

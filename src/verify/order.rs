@@ -4,7 +4,6 @@
 //! duplicates are for a store to judge.
 
 use std::collections::{HashSet, VecDeque};
-use std::hash::{BuildHasher, Hasher};
 
 use super::bounded::BoundedMap;
 use crate::model::{AgentName, HandoffId, InstanceId, Mismatch, MismatchKind};
@@ -72,7 +71,7 @@ impl SequenceTracker {
 /// A duplicate that is suppressed is no mismatch; [`DuplicateTracker::duplicated`] makes one where it was processed.
 #[derive(Clone, Debug)]
 pub struct DuplicateTracker {
-    known: HashSet<(HandoffId, u32), Secret>,
+    known: HashSet<(HandoffId, u32)>,
     in_order: VecDeque<(HandoffId, u32)>,
     capacity: usize,
 }
@@ -86,7 +85,7 @@ impl Default for DuplicateTracker {
 impl DuplicateTracker {
     /// Remembers at most `capacity` handoffs (at least one). Memory is taken as it is needed, some 60 bytes each.
     pub fn new(capacity: usize) -> Self {
-        Self { known: HashSet::with_hasher(Secret::random()), in_order: VecDeque::new(), capacity: capacity.max(1) }
+        Self { known: HashSet::new(), in_order: VecDeque::new(), capacity: capacity.max(1) }
     }
 
     /// Whether this attempt of this handoff was here before; from now on it was.
@@ -116,59 +115,6 @@ impl DuplicateTracker {
     /// Whether nothing was seen yet.
     pub fn is_empty(&self) -> bool {
         self.in_order.is_empty()
-    }
-}
-
-/// What ids are hashed with. They are random already, so that one multiplication a word spreads them; and since a peer
-/// may choose its own, they are mixed with numbers that it does not know.
-#[derive(Clone, Copy, Debug)]
-struct Secret(u64, u64);
-
-impl Secret {
-    fn random() -> Self {
-        Self(fastrand::u64(..), fastrand::u64(..) | 1)
-    }
-}
-
-impl BuildHasher for Secret {
-    type Hasher = Fold;
-
-    fn build_hasher(&self) -> Fold {
-        Fold { state: self.0, factor: self.1 }
-    }
-}
-
-/// Folds the 128 bits of each product to 64.
-#[derive(Debug)]
-struct Fold {
-    state: u64,
-    factor: u64,
-}
-
-impl Hasher for Fold {
-    fn finish(&self) -> u64 {
-        self.state
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for word in bytes.chunks(8) {
-            let mut whole = [0; 8];
-            whole[..word.len()].copy_from_slice(word);
-            self.write_u64(u64::from_ne_bytes(whole));
-        }
-    }
-
-    fn write_u32(&mut self, word: u32) {
-        self.write_u64(word.into());
-    }
-
-    fn write_usize(&mut self, word: usize) {
-        self.write_u64(word as u64);
-    }
-
-    fn write_u64(&mut self, word: u64) {
-        let product = u128::from(self.state ^ word) * u128::from(self.factor);
-        self.state = (product >> 64) as u64 ^ product as u64;
     }
 }
 

@@ -4,9 +4,9 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test, which is what is wanted")]
 #![cfg(feature = "cli")]
 
-mod support;
 #[path = "support/otlp.rs"]
 mod otlp;
+mod support;
 #[path = "support/trace_view.rs"]
 mod trace_view;
 

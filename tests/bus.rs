@@ -327,6 +327,32 @@ async fn who_reads_too_slowly_is_told_and_cut_off_and_others_are_not() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_does_not_read_the_answers_to_its_own_pings_is_cut_off() {
+    let bus = Bus::builder().max_payload(64 << 10).max_pending(256 << 10).start().await.unwrap();
+    let mut line = Line::open(bus.local_addr());
+    let pings = "PING\r\n".repeat(100_000);
+    let mut sent = 0;
+    while bus.stats().slow_consumers == 0 {
+        line.send(pings.as_bytes());
+        sent += 1;
+        assert!(sent < 200, "120 MB of pings were taken");
+    }
+    // Whether it still hears why depends on whether it begins to read in time.
+    assert!(line.until_closed().starts_with("PONG\r\n"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_ended_is_closed_though_others_remember_it() {
+    let bus = Bus::builder().start().await.unwrap();
+    let (mut one, mut other) = (Line::open(bus.local_addr()), Line::open(bus.local_addr()));
+    assert_eq!(one.turn(format!("{PLAIN}SUB a 1\r\n").as_bytes(), true), "PONG\r\n");
+    // From now on this connection knows who gets `a`, and has no reason to ask again.
+    assert_eq!(other.turn(format!("{PLAIN}PUB a 1\r\nx\r\n").as_bytes(), true), "PONG\r\n");
+    one.stream.shutdown(std::net::Shutdown::Write).unwrap();
+    assert_eq!(one.until_closed(), "MSG a 1 1\r\nx\r\n[closed]");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn silent_connections_are_asked_and_those_that_do_not_answer_are_cut_off() {
     let bus = Bus::builder().ping_interval(Duration::from_millis(50)).start().await.unwrap();
     let mut silent = Line::open(bus.local_addr());

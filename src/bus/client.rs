@@ -16,7 +16,6 @@ use super::subscription::Subscription;
 #[derive(Debug)]
 pub(super) struct Client {
     pub(super) id: u64,
-    pub(super) stream: TcpStream,
     outbox: Mutex<Outbox>,
     subscriptions: Mutex<HashMap<Box<[u8]>, Arc<Subscription>>>,
     /// Wakes the connection's own task: something is left to be written, or it is to end.
@@ -36,11 +35,10 @@ pub(super) struct Client {
 }
 
 impl Client {
-    pub(super) fn new(id: u64, stream: TcpStream, admitted: bool) -> Self {
+    pub(super) fn new(id: u64, stream: Arc<TcpStream>, max_pending: usize, admitted: bool) -> Self {
         Self {
             id,
-            stream,
-            outbox: Mutex::default(),
+            outbox: Mutex::new(Outbox::new(stream, max_pending)),
             subscriptions: Mutex::default(),
             attention: Notify::new(),
             drained: Notify::new(),
@@ -64,8 +62,9 @@ impl Client {
     /// Puts a line down for it, to be flushed by its own task at the end of the batch.
     pub(super) fn say(&self, line: &[u8]) {
         let mut outbox = self.outbox();
-        if outbox.parting.is_none() {
-            outbox.room(line.len()).extend_from_slice(line);
+        match outbox.room(line.len()) {
+            Some(room) => room.extend_from_slice(line),
+            None => self.attention.notify_one(),
         }
     }
 
@@ -79,7 +78,7 @@ impl Client {
     pub(super) fn flush(&self) {
         let mut outbox = self.outbox();
         outbox.flush_due = false;
-        match outbox.flush(&self.stream) {
+        match outbox.flush() {
             Ok(true) if outbox.parting.is_none() => {}
             Ok(_) => self.attention.notify_one(),
             Err(_) => {

@@ -10,6 +10,7 @@ use super::client::Client;
 use super::parting::Parting;
 use super::session::Session;
 use super::shared::Shared;
+use super::stats::add;
 
 /// Room for one read, in bytes: at first, and for a connection that fills it.
 const READ_LEAST: usize = 4 << 10;
@@ -27,15 +28,19 @@ const LINGERS: Duration = Duration::from_millis(300);
 const LINGERING_BYTES: usize = 4 << 20;
 
 /// Serves one connection to its end.
-pub(super) async fn run(client: Arc<Client>, shared: Arc<Shared>) {
+pub(super) async fn run(client: Arc<Client>, stream: Arc<TcpStream>, shared: Arc<Shared>) {
     let _leaves = Leaves { client: &client, shared: &shared };
-    let parting = serve(&client, &shared).await;
+    let parting = serve(&client, &stream, &shared).await;
     // Nothing more is for it, while it hears the last.
     shared.leave(&client);
     client.outbox().part(parting);
     tracing::debug!(client = client.id, ?parting, "a connection ends");
+    if parting == Parting::SlowConsumer {
+        add(&shared.counters.slow_consumers, 1);
+        tracing::warn!(client = client.id, limit = shared.options.max_pending, "a slow consumer is cut off");
+    }
     if parting != Parting::Gone {
-        farewell(&client).await;
+        farewell(&client, &stream).await;
     }
 }
 
@@ -56,7 +61,7 @@ impl Drop for Leaves<'_> {
     }
 }
 
-async fn serve(client: &Arc<Client>, shared: &Arc<Shared>) -> Parting {
+async fn serve(client: &Arc<Client>, stream: &TcpStream, shared: &Arc<Shared>) -> Parting {
     client.flush();
     let mut session = Session::new(client.clone(), shared.clone());
     let mut unread: Vec<u8> = Vec::with_capacity(READ_LEAST);
@@ -68,7 +73,7 @@ async fn serve(client: &Arc<Client>, shared: &Arc<Shared>) -> Parting {
         }
         let interest = if writes { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
         let ready = tokio::select! {
-            ready = client.stream.ready(interest) => ready,
+            ready = stream.ready(interest) => ready,
             () = client.attention.notified() => continue,
         };
         match ready {
@@ -84,7 +89,7 @@ async fn serve(client: &Arc<Client>, shared: &Arc<Shared>) -> Parting {
                 unread.reserve(read_len);
             }
             let room = unread.capacity() - unread.len();
-            let came = match client.stream.try_read_buf(&mut unread) {
+            let came = match stream.try_read_buf(&mut unread) {
                 Ok(0) => return Parting::Gone,
                 Ok(came) => came,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
@@ -117,13 +122,13 @@ fn renew(unread: &mut Vec<u8>, read_len: usize) {
 }
 
 /// Sends what waits, with the goodbye at its end, and closes in order.
-async fn farewell(client: &Client) {
+async fn farewell(client: &Client, stream: &TcpStream) {
     let flushed = tokio::time::timeout(FLUSHES_WITHIN, async {
         loop {
-            let done = client.outbox().flush(&client.stream);
+            let done = client.outbox().flush();
             match done {
                 Ok(true) => return true,
-                Ok(false) if client.stream.writable().await.is_ok() => {}
+                Ok(false) if stream.writable().await.is_ok() => {}
                 _ => return false,
             }
         }
@@ -131,15 +136,15 @@ async fn farewell(client: &Client) {
     if !matches!(flushed.await, Ok(true)) {
         return;
     }
-    if end_of_stream(&client.stream).is_err() {
+    if end_of_stream(stream).is_err() {
         return;
     }
     let mut scrap = [0; 4096];
     let mut left = LINGERING_BYTES;
     // Whether it ends or the time does: nothing is expected of it any more.
     let _ = tokio::time::timeout(LINGERS, async {
-        while left > 0 && client.stream.readable().await.is_ok() {
-            match client.stream.try_read(&mut scrap) {
+        while left > 0 && stream.readable().await.is_ok() {
+            match stream.try_read(&mut scrap) {
                 Ok(0) => return,
                 Ok(came) => left = left.saturating_sub(came),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}

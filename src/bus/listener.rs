@@ -28,8 +28,9 @@ pub(super) async fn serve(listener: TcpListener, shared: Arc<Shared>, mut ending
             () = told(&mut ending) => break,
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
-                    if let Ok(client) = admit(stream, &shared) {
-                        connections.spawn(connection::run(client, shared.clone()));
+                    let stream = Arc::new(stream);
+                    if let Ok(client) = admit(&stream, &shared) {
+                        connections.spawn(connection::run(client, stream, shared.clone()));
                     }
                 }
                 Err(error) => {
@@ -56,12 +57,12 @@ async fn told(ending: &mut watch::Receiver<bool>) {
 }
 
 /// Greets a connection and enters it among the clients.
-fn admit(stream: TcpStream, shared: &Arc<Shared>) -> io::Result<Arc<Client>> {
+fn admit(stream: &Arc<TcpStream>, shared: &Arc<Shared>) -> io::Result<Arc<Client>> {
     add(&shared.counters.connections, 1);
     stream.set_nodelay(true)?;
     let peer = stream.peer_addr()?;
     let id = shared.next_id();
-    let client = Arc::new(Client::new(id, stream, shared.options.token.is_none()));
+    let client = Arc::new(Client::new(id, stream.clone(), shared.options.max_pending, shared.options.token.is_none()));
     client.say(shared.greeting(id, peer).as_bytes());
     let mut clients = shared.clients();
     if clients.len() >= shared.options.max_connections {

@@ -1,4 +1,5 @@
 use std::io;
+use std::sync::Arc;
 
 use tokio::net::TcpStream;
 
@@ -8,8 +9,12 @@ use super::parting::Parting;
 const KEPT: usize = 64 << 10;
 
 /// What waits for one connection, in order. Whole frames go in; sockets take as much as they like.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Outbox {
+    /// Gone once the connection has ended: others may remember its subscriptions for longer, and must not keep the
+    /// socket open.
+    stream: Option<Arc<TcpStream>>,
+    max_pending: usize,
     bytes: Vec<u8>,
     sent: usize,
     /// Somebody will flush it at the end of a batch.
@@ -19,12 +24,26 @@ pub(super) struct Outbox {
 }
 
 impl Outbox {
+    pub(super) fn new(stream: Arc<TcpStream>, max_pending: usize) -> Self {
+        Self { stream: Some(stream), max_pending, bytes: Vec::new(), sent: 0, flush_due: false, parting: None }
+    }
+
     pub(super) fn pending(&self) -> usize {
         self.bytes.len() - self.sent
     }
 
-    /// Where a frame is to be appended, with room for it.
-    pub(super) fn room(&mut self, len: usize) -> &mut Vec<u8> {
+    /// Where a frame is to be appended, with room for it. `None` if the connection is ending; it also ends if so much
+    /// may not wait for it.
+    pub(super) fn room(&mut self, len: usize) -> Option<&mut Vec<u8>> {
+        if self.parting.is_none() && self.pending() + len > self.max_pending {
+            self.part(Parting::SlowConsumer);
+        } else if self.parting.is_none() {
+            return Some(self.grown(len));
+        }
+        None
+    }
+
+    fn grown(&mut self, len: usize) -> &mut Vec<u8> {
         // The front that was sent goes before the memory grows, and costs no more than what it makes room for.
         if self.sent > self.bytes.len() / 2 && self.bytes.len() + len > self.bytes.capacity() {
             self.bytes.drain(..self.sent);
@@ -45,7 +64,8 @@ impl Outbox {
     }
 
     /// Gives the socket what it takes now; `Ok(true)` if that is all.
-    pub(super) fn flush(&mut self, stream: &TcpStream) -> io::Result<bool> {
+    pub(super) fn flush(&mut self) -> io::Result<bool> {
+        let Some(stream) = &self.stream else { return Err(io::ErrorKind::NotConnected.into()) };
         while self.sent < self.bytes.len() {
             match stream.try_write(&self.bytes[self.sent..]) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
@@ -61,9 +81,10 @@ impl Outbox {
         Ok(true)
     }
 
-    /// Forgets what waits: nobody will read it.
+    /// Forgets what waits, and the socket: nobody will read it.
     pub(super) fn discard(&mut self) {
         self.bytes = Vec::new();
         self.sent = 0;
+        self.stream = None;
     }
 }

@@ -72,9 +72,4 @@ impl Routes {
         self.last = Some((subject.into(), matched.clone()));
         matched
     }
-
-    /// Keeps nothing alive on account of a connection that is silent.
-    pub(super) fn clear(&mut self) {
-        *self = Self::default();
-    }
 }

@@ -216,7 +216,6 @@ impl Session {
             };
             if over {
                 self.shared.forget(&subscription);
-                self.routes.clear();
             }
         }
         self.ok();
@@ -256,20 +255,17 @@ impl Session {
             return false;
         }
         let mut outbox = client.outbox();
-        if outbox.parting.is_some() || subscription.is_over() {
+        if subscription.is_over() {
             return false;
         }
         // Names, sizes and blanks are no longer than the line that they came with, but for the sid.
         let len = frame.len() + subscription.sid.len() + "HMSG".len() + 2;
-        if outbox.pending() + len > self.shared.options.max_pending {
-            outbox.part(Parting::SlowConsumer);
+        let Some(room) = outbox.room(len) else {
             drop(outbox);
-            add(&self.shared.counters.slow_consumers, 1);
-            tracing::warn!(client = client.id, limit = self.shared.options.max_pending, "a slow consumer is cut off");
             client.attention.notify_one();
             return false;
-        }
-        write_message(outbox.room(len), subscription, head, message, frame, client.has_headers());
+        };
+        write_message(room, subscription, head, message, frame, client.has_headers());
         self.batch.messages_out += 1;
         let last = subscription.count();
         if !outbox.flush_due {

@@ -26,16 +26,18 @@ pub(super) struct Shared {
 
 impl Shared {
     pub(super) fn new(options: BusBuilder, address: SocketAddr) -> Self {
-        let mut info = Info::default();
-        info.server_id = format!("WILCO{}", uuid::Uuid::now_v7().simple()).to_uppercase();
-        info.server_name = "wilco-bus".to_owned();
-        info.version = SPEAKS_LIKE.to_owned();
-        info.proto = 1;
-        info.host = address.ip().to_string();
-        info.port = address.port();
-        info.headers = true;
-        info.max_payload = options.max_payload as i64;
-        info.auth_required = options.token.is_some();
+        let info = Info {
+            server_id: format!("WILCO{}", uuid::Uuid::now_v7().simple()).to_uppercase(),
+            server_name: "wilco-bus".to_owned(),
+            version: SPEAKS_LIKE.to_owned(),
+            proto: 1,
+            host: address.ip().to_string(),
+            port: address.port(),
+            headers: true,
+            max_payload: options.max_payload as i64,
+            auth_required: options.token.is_some(),
+            ..Info::default()
+        };
         Self {
             options,
             router: Router::default(),

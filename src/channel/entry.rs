@@ -11,7 +11,6 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_nats::Subject;
-use opentelemetry::trace::SpanContext;
 use tokio::sync::{Notify, OwnedSemaphorePermit};
 
 pub(crate) use self::heard::{Arrived, Heard, Reply};
@@ -20,17 +19,16 @@ use super::carrier;
 use super::delivery::Delivery;
 use super::error::NoResult;
 use super::handoff::Handoff;
-use super::hub::Hub;
 use super::lane::Lane;
 use super::lock::lock;
 use crate::model::{
     AgentName, Climb, Clock, Evidence, HandoffId, Mismatch, MismatchKind, Quality, Rung, Timestamp, Verdict, WorkflowId,
 };
-use crate::telemetry::record::{Content, HandoffFacts, HandoffRecord, Outcome, ResultFacts, SpanPlace};
+use crate::telemetry::record::{Content, HandoffRecord, ResultFacts};
 use crate::verify::quality;
 use crate::wire::{Choice, Decision};
 
-/// What was fixed when the handoff was sent.
+/// What was fixed when the handoff was sent, as far as it is asked for later. The rest is on the record.
 #[derive(Debug)]
 pub(crate) struct Sent {
     pub(crate) token: u64,
@@ -43,9 +41,6 @@ pub(crate) struct Sent {
     pub(crate) at: Timestamp,
     pub(crate) by: Option<Timestamp>,
     pub(crate) content: Content,
-    pub(crate) place: SpanPlace,
-    /// The trace context that the caller had put on the message.
-    pub(crate) carried: Option<Box<SpanContext>>,
     /// What was handed over, as the user built it.
     pub(crate) handoff: Handoff,
     /// Hooks will be told how it ended, from what is known here.
@@ -61,11 +56,6 @@ impl Sent {
 
     pub(crate) fn to(&self) -> &AgentName {
         &self.lane.to
-    }
-
-    /// The handoff that the sender was working on.
-    pub(crate) fn parent(&self) -> Option<HandoffId> {
-        self.within.as_ref().and_then(|task| task.id())
     }
 }
 
@@ -93,7 +83,12 @@ pub(crate) struct Effects {
 }
 
 impl Entry {
-    pub(crate) fn new(sent: Sent, permit: Option<OwnedSemaphorePermit>, found: Option<Mismatch>) -> Arc<Self> {
+    pub(crate) fn new(
+        sent: Sent,
+        record: Box<HandoffRecord>,
+        permit: Option<OwnedSemaphorePermit>,
+        found: Option<Mismatch>,
+    ) -> Arc<Self> {
         let first =
             Climb { rung: Rung::Sent, evidence: Evidence::Declared, by: Some(sent.from().clone()), at: sent.at };
         let mut climbs = Vec::with_capacity(if sent.handoff.receipts { 6 } else { 1 });
@@ -101,7 +96,7 @@ impl Entry {
         let found = found.into_iter().collect();
         Arc::new(Self {
             sent,
-            state: Mutex::new(State { climbs, found, permit, ..State::default() }),
+            state: Mutex::new(State { record: Some(record), climbs, found, permit, ..State::default() }),
             changed: Notify::new(),
             waiting: AtomicU32::new(0),
             handles: AtomicU32::new(1),
@@ -181,7 +176,7 @@ impl Entry {
 
     /// Whether its span has left.
     pub(crate) fn is_exported(&self) -> bool {
-        lock(&self.state).exported
+        lock(&self.state).record.is_none()
     }
 
     // Handles and export.
@@ -200,70 +195,38 @@ impl Entry {
             return self.decide(Choice::Withdraw, &self.found(), clock.now());
         }
         let state = lock(&self.state);
-        Effects { export: state.settled.is_some() && !state.exported, ..Effects::default() }
+        Effects { export: state.settled.is_some() && state.record.is_some(), ..Effects::default() }
     }
 
     /// The finished record; `None` where it was taken before.
-    pub(crate) fn take_record(&self, hub: &Hub) -> Option<Box<HandoffRecord>> {
+    pub(crate) fn take_record(&self, clock: &Clock) -> Option<Box<HandoffRecord>> {
         let mut state = lock(&self.state);
         let state = &mut *state;
-        if std::mem::replace(&mut state.exported, true) {
-            return None;
-        }
+        let mut record = state.record.take()?;
         if let Some(mismatch) = self.judge_quality(state) {
             state.find(mismatch);
         }
         state.permit = None;
-        // Whoever still holds a receipt may still ask, and a hook may be about to; otherwise all this is moved.
-        let is_asked = self.sent.is_told || self.handles.load(Ordering::Acquire) > 0;
-        let verdict = state.final_verdict();
-        let result = ResultFacts {
+        record.ended = state.settled.unwrap_or_else(|| clock.now());
+        record.context_age = state.context_age;
+        record.result = ResultFacts {
             content: state.result.as_ref().map(|arrived| arrived.content),
             quality: state.score.take().or_else(|| state.result.as_ref()?.quality.clone()),
             threshold: self.sent.handoff.threshold,
             used: state.used,
             checked: state.result.is_some().then_some(state.checked),
         };
-        let (read_back, mismatches, climbs) = if is_asked {
-            (state.read_back.clone(), state.found.clone(), state.climbs.clone())
+        record.outcome.verdict = state.final_verdict();
+        // Whoever still holds a receipt may still ask, and a hook may be about to; otherwise all this is moved.
+        if self.sent.is_told || self.handles.load(Ordering::Acquire) > 0 {
+            record.read_back = state.read_back.clone();
+            (record.outcome.mismatches, record.outcome.climbs) = (state.found.clone(), state.climbs.clone());
         } else {
-            (state.read_back.take(), std::mem::take(&mut state.found), std::mem::take(&mut state.climbs))
-        };
-        let (sent, handoff) = (&self.sent, &self.sent.handoff);
-        Some(Box::new(HandoffRecord {
-            place: sent.place.clone(),
-            carried: sent.carried.as_deref().cloned(),
-            facts: HandoffFacts {
-                id: Some(sent.id),
-                workflow: Some(sent.workflow.clone()),
-                from: Some(sent.from().clone()),
-                to: Some(sent.to().clone()),
-                kind: handoff.kind,
-                parent: sent.parent(),
-                subject: sent.lane.subject_text.clone(),
-                subject_template: None,
-                server: hub.server.clone(),
-            },
-            started: sent.at,
-            ended: state.settled.unwrap_or_else(|| hub.clock.now()),
-            attempt: sent.attempt,
-            inst: Some(hub.inst),
-            seq: Some(sent.seq),
-            content: Some(sent.content),
-            intent: handoff.intent.clone(),
-            read_back,
-            contexts: handoff.contexts.clone(),
-            context_age: state.context_age,
-            context_latest: Vec::new(),
-            inputs: handoff.inputs.clone(),
-            expected_inputs: handoff.owed,
-            reason: handoff.reason.clone(),
-            parent_evidence: None,
-            triggered_by: handoff.triggered_by,
-            deadline: sent.by,
-            result,
-            outcome: Outcome { verdict, mismatches, climbs },
-        }))
+            record.read_back = state.read_back.take();
+            record.outcome.mismatches = std::mem::take(&mut state.found);
+            record.outcome.climbs = std::mem::take(&mut state.climbs);
+        }
+        Some(record)
     }
 
     fn judge_quality(&self, state: &State) -> Option<Mismatch> {
@@ -285,7 +248,7 @@ impl Entry {
         if settled {
             state.permit = None;
         }
-        let export = settled && !state.exported && self.handles.load(Ordering::Acquire) == 0;
+        let export = settled && state.record.is_some() && self.handles.load(Ordering::Acquire) == 0;
         drop(state);
         Effects { decision, settled: settled && !was_settled, export }
     }

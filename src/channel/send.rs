@@ -23,7 +23,7 @@ use super::lane::{AgentLanes, Lane};
 use super::receipt::Receipt;
 use super::timers::Timer;
 use crate::model::{AgentName, ContentHash, HandoffId, HandoffKind, Mismatch, MismatchKind, WorkflowId};
-use crate::telemetry::record::{Content, SpanPlace};
+use crate::telemetry::record::{Content, HandoffFacts, HandoffRecord, Outcome, ResultFacts, SpanPlace};
 use crate::wire::{EncodeError, EnvelopeRef, names, trace};
 
 const NATS_MSG_ID: HeaderName = HeaderName::from_static(names::NATS_MSG_ID);
@@ -70,8 +70,12 @@ pub(crate) async fn send(
     let (entry, message) = finish(hub, draft, number, permit)?;
     let size = message.payload.len();
     let unsent = Unsent { hub, token: entry.sent.token };
-    match in_time(SEND_WITHIN, hub.publish(message)).await {
+    let mut waited = false;
+    match in_time(SEND_WITHIN, hub.publish(message), || waited = true).await {
         Some(Ok(())) => {
+            if waited {
+                entry.on_published(hub.clock.now());
+            }
             std::mem::forget(unsent);
             *seq = number.max(*seq);
             drop(seq);
@@ -89,6 +93,7 @@ pub(crate) async fn send(
 /// A handoff of which only its number is not known yet.
 struct Draft {
     sent: Sent,
+    record: Box<HandoffRecord>,
     headers: HeaderMap,
 }
 
@@ -111,6 +116,42 @@ fn draft(hub: &Hub, lane: &Arc<Lane>, attempt: Attempt, within: Option<&Arc<Deli
     }
     let by = handoff.deadline(now);
     let content = Content { hash: ContentHash::of(&handoff.payload), size: handoff.payload.len() as u64 };
+    // Made here, so that it need not be copied together when the handoff is settled.
+    let record = Box::new(HandoffRecord {
+        place,
+        carried,
+        facts: HandoffFacts {
+            id: Some(id),
+            workflow: Some(workflow.clone()),
+            from: Some(lane.from.clone()),
+            to: Some(lane.to.clone()),
+            kind: handoff.kind,
+            parent: within.and_then(|task| task.id()),
+            subject: lane.subject_text.clone(),
+            subject_template: None,
+            server: hub.server.clone(),
+            target: lane.target.clone(),
+        },
+        started: now,
+        ended: now,
+        attempt: number,
+        inst: Some(hub.inst),
+        seq: None,
+        content: Some(content),
+        intent: handoff.intent.clone(),
+        read_back: None,
+        contexts: handoff.contexts.clone(),
+        context_age: None,
+        context_latest: Vec::new(),
+        inputs: handoff.inputs.clone(),
+        expected_inputs: handoff.owed,
+        reason: handoff.reason.clone(),
+        parent_evidence: None,
+        triggered_by: handoff.triggered_by,
+        deadline: by,
+        result: ResultFacts::default(),
+        outcome: Outcome { verdict: "pending", mismatches: Vec::new(), climbs: Vec::new() },
+    });
     let sent = Sent {
         token: hub.new_token(),
         id,
@@ -121,8 +162,6 @@ fn draft(hub: &Hub, lane: &Arc<Lane>, attempt: Attempt, within: Option<&Arc<Deli
         at: now,
         by,
         content,
-        place,
-        carried: carried.map(Box::new),
         handoff,
         is_told: hub.hooks.is_some(),
         within: within.cloned(),
@@ -130,7 +169,7 @@ fn draft(hub: &Hub, lane: &Arc<Lane>, attempt: Attempt, within: Option<&Arc<Deli
     if let Some(hooks) = &hub.hooks {
         hooks.on_send(&Sending::of(&sent));
     }
-    Ok(Draft { sent, headers })
+    Ok(Draft { sent, record, headers })
 }
 
 /// Numbers the handoff and writes its header. It is followed from here on, so that no answer can be too fast.
@@ -140,9 +179,9 @@ fn finish(
     number: u64,
     permit: OwnedSemaphorePermit,
 ) -> Result<(Arc<Entry>, Outgoing), HandOffError> {
-    let Draft { mut sent, mut headers } = draft;
-    sent.seq = number;
-    let value = encode(hub, &sent).map_err(|source| HandOffError::Encode { to: sent.to().clone(), source })?;
+    let Draft { mut sent, mut record, mut headers } = draft;
+    (sent.seq, record.seq) = (number, Some(number));
+    let value = encode(hub, &sent, &record).map_err(|source| HandOffError::Encode { to: sent.to().clone(), source })?;
     carrier::set_wilco(&mut headers, value);
     let message = Outgoing {
         subject: sent.lane.subject.clone(),
@@ -152,7 +191,7 @@ fn finish(
     };
     let missing = sent.handoff.missing_inputs.clone();
     let found = missing.map(|text| Mismatch::new(MismatchKind::IncompleteJoin, text));
-    let entry = Entry::new(sent, Some(permit), found);
+    let entry = Entry::new(sent, record, Some(permit), found);
     hub.follow(&entry);
     Ok((entry, message))
 }
@@ -167,7 +206,8 @@ fn lane(hub: &Hub, lanes: &AgentLanes, to: &str) -> Result<Arc<Lane>, HandOffErr
         return Err(HandOffError::UnknownAgent { agent, channel, known });
     }
     let subject = hub.subject_of(&agent);
-    Ok(lanes.open(agent, subject))
+    let target = hub.info_of(&agent);
+    Ok(lanes.open(agent, subject, target))
 }
 
 /// A place among the open handoffs.
@@ -282,7 +322,7 @@ impl Drop for Unsent<'_> {
     }
 }
 
-fn encode(hub: &Hub, sent: &Sent) -> Result<String, EncodeError> {
+fn encode(hub: &Hub, sent: &Sent, record: &HandoffRecord) -> Result<String, EncodeError> {
     let handoff = &sent.handoff;
     let receipts = handoff.receipts.then(|| hub.inbox_subject(InboxPart::Receipt, sent.token));
     let envelope = EnvelopeRef {
@@ -295,7 +335,7 @@ fn encode(hub: &Hub, sent: &Sent) -> Result<String, EncodeError> {
         workflow: Some(&sent.workflow),
         attempt: Some(sent.attempt),
         inst: Some(hub.inst),
-        seq: Some(sent.seq),
+        seq: record.seq,
         hold: handoff.hold,
         // Only a context's age needs the clocks.
         offset: if handoff.contexts.is_empty() { None } else { sent.lane.offset(sent.at).map(carrier::bounds) },
@@ -304,7 +344,7 @@ fn encode(hub: &Hub, sent: &Sent) -> Result<String, EncodeError> {
         contexts: &handoff.contexts,
         inputs: &handoff.inputs,
         need: handoff.owed,
-        parent: sent.parent(),
+        parent: record.facts.parent,
         by: sent.by,
         receipts: receipts.as_deref(),
         ..EnvelopeRef::default()
@@ -332,8 +372,8 @@ fn watch(hub: &Arc<Hub>, entry: &Arc<Entry>) {
 }
 
 /// Runs `future` for at most `limit`. A timer is set only if it is not ready at once, which on this path it nearly
-/// always is.
-pub(crate) async fn in_time<T>(limit: Duration, future: impl Future<Output = T>) -> Option<T> {
+/// always is; `on_wait` is told if it is not.
+pub(crate) async fn in_time<T>(limit: Duration, future: impl Future<Output = T>, on_wait: impl FnOnce()) -> Option<T> {
     let mut future = pin!(future);
     let ready = std::future::poll_fn(|context| {
         std::task::Poll::Ready(match future.as_mut().poll(context) {
@@ -344,6 +384,9 @@ pub(crate) async fn in_time<T>(limit: Duration, future: impl Future<Output = T>)
     .await;
     match ready {
         Some(value) => Some(value),
-        None => tokio::time::timeout(limit, future).await.ok(),
+        None => {
+            on_wait();
+            tokio::time::timeout(limit, future).await.ok()
+        }
     }
 }

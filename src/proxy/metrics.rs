@@ -152,6 +152,7 @@ pub(crate) fn serve(
     stopped: watch::Receiver<bool>,
 ) -> tokio::task::JoinHandle<()> {
     let gauges = Arc::new(gauges);
+    let mut proxy = stopped.clone();
     let metrics = get(|State(gauges): State<Arc<Gauges>>| async move {
         ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], gauges.text())
     });
@@ -164,7 +165,9 @@ pub(crate) fn serve(
     });
     let router = Router::new().route("/metrics", metrics).route("/healthz", health).with_state(gauges);
     tokio::spawn(async move {
-        if let Err(error) = serve_http(listener, router).await {
+        // Nothing is ever sent that this waits for: it ends when the proxy is dropped.
+        let dropped = async move { drop(proxy.wait_for(|_| false).await) };
+        if let Err(error) = serve_http(listener, router).with_graceful_shutdown(dropped).await {
             tracing::warn!(%error, "metrics are no longer served");
         }
     })

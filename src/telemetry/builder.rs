@@ -130,8 +130,7 @@ impl TelemetryBuilder {
         self
     }
 
-    /// The most spans that go into one export; it begins when a quarter of them wait. Default: 512; at least 1, at most
-    /// the queue's capacity.
+    /// How many spans go into one export. Default: 512; at least 1, at most the queue's capacity.
     pub fn batch_size(mut self, spans: usize) -> Self {
         self.settings.batch_size = Some(spans);
         self

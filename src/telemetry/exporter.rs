@@ -116,10 +116,9 @@ impl Exporter {
     }
 
     async fn run(mut self) {
-        keep_freed_memory(self.limits.batch);
         let mut records = Vec::new();
         while !(self.queue.is_closing() && self.queue.is_idle()) {
-            if !self.queue.has_enough() {
+            if !self.queue.has_batch() {
                 let metrics_due = self.metrics.as_ref().map(Metrics::due);
                 let tick = Instant::now() + self.limits.delay;
                 self.queue.due(metrics_due.map_or(tick, |due| due.min(tick))).await;
@@ -213,17 +212,6 @@ impl Exporter {
         }
         Settled { dropped: Some((reason, count)), ..Settled::default() }
     }
-}
-
-/// Keeps the allocator from giving the memory of each batch back to the system, to fault it in again for the next one.
-///
-/// Of glibc's this is known: it returns free memory over a bound of 128 KiB, and raises that bound to twice the largest
-/// block that was mapped by itself and freed. So one such block is, once. To other allocators it means nothing.
-fn keep_freed_memory(batch: usize) {
-    const HALF_A_SPAN: usize = 2_048;
-    const MOST: usize = 8 << 20;
-    let block: Vec<u8> = Vec::with_capacity(batch.saturating_mul(HALF_A_SPAN).min(MOST));
-    std::hint::black_box(&block);
 }
 
 /// Returns once a batch is being sent again while the queue is full: a batch that cannot be sent must not cost those

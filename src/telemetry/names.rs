@@ -23,6 +23,8 @@ pub(crate) const MESSAGING_CONSUMER_GROUP: &str = "messaging.consumer.group.name
 
 pub(crate) const GEN_AI_OPERATION_NAME: &str = "gen_ai.operation.name";
 pub(crate) const GEN_AI_AGENT_NAME: &str = "gen_ai.agent.name";
+pub(crate) const GEN_AI_AGENT_VERSION: &str = "gen_ai.agent.version";
+pub(crate) const GEN_AI_REQUEST_MODEL: &str = "gen_ai.request.model";
 pub(crate) const GEN_AI_CALLER_TYPE: &str = "gen_ai.caller.type";
 pub(crate) const GEN_AI_CALLER_NAME: &str = "gen_ai.caller.name";
 pub(crate) const GEN_AI_CONVERSATION_ID: &str = "gen_ai.conversation.id";

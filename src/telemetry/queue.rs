@@ -10,12 +10,11 @@ use super::stats::{DropReason, Dropped, Flushed, Stats};
 /// What the data path and the exporter thread share: a bounded list of records, and the counters.
 ///
 /// One lock guards both, so that the counters add up at every moment. The exporter takes the whole list at once, and a
-/// producer wakes it only when a quarter of a batch waits, so that a record costs the data path one short lock.
+/// producer wakes it only when a batch is full, so that a record costs the data path one short lock.
 #[derive(Debug)]
 pub(super) struct Queue {
     capacity: usize,
-    /// The exporter is woken for so many records.
-    wake_at: usize,
+    batch: usize,
     // Metrics count unsampled handoffs too, so those then pass through the queue.
     keep_unsampled: bool,
     state: Mutex<State>,
@@ -42,10 +41,6 @@ struct State {
     closed: bool,
 }
 
-/// A quarter of a batch is enough to begin with: what is fresh is still in the processor's cache, and 512 spans at once
-/// would be more than it holds. A sink that is slower finds more waiting next time, up to a whole batch.
-const WAKES_A_BATCH: usize = 4;
-
 /// What became of a batch.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Settled {
@@ -58,7 +53,7 @@ impl Queue {
     pub(super) fn new(capacity: usize, batch: usize, keep_unsampled: bool) -> Self {
         Self {
             capacity,
-            wake_at: batch.div_ceil(WAKES_A_BATCH),
+            batch,
             keep_unsampled,
             state: Mutex::default(),
             active: AtomicI64::new(0),
@@ -97,9 +92,9 @@ impl Queue {
             }
             refused.push(record);
         }
-        let enough_wait = before < self.wake_at && state.pending.len() >= self.wake_at;
+        let batch_is_full = before < self.batch && state.pending.len() >= self.batch;
         drop(state);
-        if enough_wait {
+        if batch_is_full {
             self.wake.notify_one();
         }
     }
@@ -124,7 +119,7 @@ impl Queue {
 
 /// The exporter's side.
 impl Queue {
-    /// Returns when enough wait, a flush or the shutdown is asked for, or at `tick`.
+    /// Returns when a batch is full, a flush or the shutdown is asked for, or at `tick`.
     pub(super) async fn due(&self, tick: tokio::time::Instant) {
         let _ = tokio::time::timeout_at(tick, self.wake.notified()).await;
     }
@@ -137,9 +132,9 @@ impl Queue {
         state.flush_asked
     }
 
-    pub(super) fn has_enough(&self) -> bool {
+    pub(super) fn has_batch(&self) -> bool {
         let state = self.lock();
-        state.pending.len() >= self.wake_at || state.flush_asked > state.flush_done || state.close_by.is_some()
+        state.pending.len() >= self.batch || state.flush_asked > state.flush_done || state.close_by.is_some()
     }
 
     pub(super) fn flush_is_asked(&self) -> bool {

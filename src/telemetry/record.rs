@@ -90,6 +90,17 @@ pub struct HandoffFacts {
     pub subject_template: Option<Arc<str>>,
     /// The server that carried it.
     pub server: Option<Arc<ServerAddress>>,
+    /// What is known of the agent that was to take it, beyond its name.
+    pub target: Option<Arc<AgentInfo>>,
+}
+
+/// What an agent is, beyond its name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AgentInfo {
+    /// Its version: `gen_ai.agent.version`.
+    pub version: Option<Arc<str>>,
+    /// The model that it asks: `gen_ai.request.model`.
+    pub model: Option<Arc<str>>,
 }
 
 /// Host and port of the NATS server, as the client dialled them.

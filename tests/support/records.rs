@@ -36,6 +36,7 @@ pub(crate) fn place(span: u64, parent: u64) -> SpanPlace {
 
 pub(crate) fn facts() -> HandoffFacts {
     HandoffFacts {
+        target: None,
         id: Some("019ca8d7-3636-78c7-9041-aadd07892eb8".parse().unwrap()),
         workflow: Some(WorkflowId::new("abc-123").unwrap()),
         from: Some(agent("planner")),

@@ -10,7 +10,7 @@ use crate::model::{
     AgentName, Climb, ContentHash, Context, Evidence, HandoffKind, Intent, Mismatch, MismatchKind, Quality, Refusal,
     Rung, Timestamp, Verdict,
 };
-use crate::telemetry::record::ContextAge;
+use crate::telemetry::record::{ContextAge, HandoffRecord};
 use crate::verify::intent::{Comparer, Comparison};
 use crate::verify::offset::ClockOffset;
 use crate::verify::{freshness, intent};
@@ -18,8 +18,8 @@ use crate::wire::{Choice, Decision};
 
 #[derive(Debug, Default)]
 pub(super) struct State {
-    /// The record left.
-    pub(super) exported: bool,
+    /// The record, with what was known at sending; it leaves whole.
+    pub(super) record: Option<Box<HandoffRecord>>,
     pub(super) climbs: Vec<Climb>,
     pub(super) found: Vec<Mismatch>,
     pub(super) understanding: Understanding,

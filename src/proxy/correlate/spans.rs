@@ -176,6 +176,7 @@ fn handoff(
         place,
         carried,
         facts: HandoffFacts {
+            target: None,
             id: Some(open.id),
             workflow: task.workflow.clone().or_else(|| workflow_of(open.id)),
             from: Some(task.from.clone()),
@@ -241,6 +242,7 @@ fn process(id: HandoffId, mut receiver: Receiver) -> Option<ProcessRecord> {
         },
         link: carried.map(|(trace_id, span_id, sampled)| context(trace_id, span_id, sampled)),
         facts: HandoffFacts {
+            target: None,
             id: Some(id),
             workflow: workflow.or_else(|| workflow_of(id)),
             from,

@@ -99,12 +99,9 @@ impl Stage {
         let peer = ([127, 0, 0, 1], 4000).into();
         let observer = Observer::new(Arc::clone(&self.rules), SessionId::new(self.sessions), peer);
         let mut agent = Agent { observer, batch: Batch::default() };
-        let mut info = Info::default();
-        info.host = "10.0.0.7".to_owned();
-        info.port = 4222;
+        let info = Info { host: "10.0.0.7".to_owned(), port: 4222, ..Info::default() };
         agent.observer.on_info(&info);
-        let mut connect = Connect::default();
-        connect.name = name.to_owned();
+        let connect = Connect { name: name.to_owned(), ..Connect::default() };
         agent.observer.on_connect(&connect, &mut agent.batch);
         agent
     }
@@ -263,7 +260,7 @@ fn one_subject_to_three_subscribers_is_three_handoffs_of_one_id() {
     let records = handoffs(stage.records());
     assert_eq!(records.iter().map(to).collect::<Vec<_>>(), ["a", "b", "c"]);
     let id = sent.envelope().id;
-    assert!(records.iter().all(|record| record.facts.id == id && record.facts.from.as_ref().unwrap() == &"planner"));
+    assert!(records.iter().all(|record| record.facts.id == id && *record.facts.from.as_ref().unwrap() == "planner"));
     assert!(records.iter().all(|record| rungs(record) == [Rung::Sent, Rung::Delivered]));
     assert!(records.iter().all(|record| record.outcome.verdict == "unconfirmed"));
     assert_eq!(records[0].place.span_id, sent.span(), "the first has the id that travels");
@@ -576,8 +573,7 @@ fn an_agent_without_a_name_is_called_after_its_connection_for_as_long_as_it_last
 fn a_token_is_never_taken_for_a_name() {
     let mut stage = Stage::new();
     let mut agent = stage.agent("");
-    let mut connect = Connect::default();
-    connect.user = "s3cr3t-token".to_owned();
+    let connect = Connect { user: "s3cr3t-token".to_owned(), ..Connect::default() };
     agent.observer.on_connect(&connect, &mut agent.batch);
     assert_eq!(stage.publish(&mut agent, &Message::to("t", "x")).envelope().from.unwrap(), "conn-1");
 }

@@ -184,7 +184,7 @@ impl Observer {
         if message.headers.is_some_and(|block| block.status().is_some()) {
             return Plan::Leave(Skipped::Status);
         }
-        if !(route.inject && may_inject) && !self.rules.records() {
+        if !(self.rules.records() || route.inject && may_inject) {
             return Plan::Leave(if route.inject { Skipped::NoHeaders } else { Skipped::Off });
         }
         self.send(message, &headers, may_inject, now, batch)

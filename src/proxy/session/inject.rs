@@ -32,10 +32,8 @@ pub(super) fn write(
 ) {
     block.clear();
     let own = &frame[head.header()];
-    match HeaderBlock::new(own).end_of_lines() {
-        Some(end) => block.extend_from_slice(&own[..end]),
-        None => block.extend_from_slice(VERSION),
-    }
+    let own_lines = if own.is_empty() { None } else { HeaderBlock::new(own).end_of_lines() };
+    block.extend_from_slice(own_lines.map_or(VERSION, |end| &own[..end]));
     if let Some(traceparent) = &injection.traceparent {
         block.extend_from_slice(b"traceparent: ");
         block.extend_from_slice(traceparent);

@@ -65,6 +65,10 @@ impl SpanBuilder {
     pub(super) fn common(&self, attributes: &mut Attributes, facts: HandoffFacts, target: Option<&AgentName>) {
         attributes.text(names::GEN_AI_OPERATION_NAME, "invoke_agent");
         attributes.maybe_text(names::GEN_AI_AGENT_NAME, target.map(AgentName::shared));
+        if let Some(info) = &facts.target {
+            attributes.maybe_text(names::GEN_AI_AGENT_VERSION, info.version.clone());
+            attributes.maybe_text(names::GEN_AI_REQUEST_MODEL, info.model.clone());
+        }
         if let Some(from) = &facts.from {
             attributes.text(names::GEN_AI_CALLER_TYPE, "agent");
             attributes.text(names::GEN_AI_CALLER_NAME, from.shared());

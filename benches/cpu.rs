@@ -1,7 +1,7 @@
 //! CPU and memory per handoff of the channel, on a real NATS server.
 //!
 //! `cargo bench --bench cpu -- --server 127.0.0.1:4222 [--rounds N] [--msgs N] [--size BYTES]...
-//! [--json FILE] [--only send|receive]`
+//! [--json FILE] [--only send|receive] [--batch SPANS]`
 //! `... -- --round-trip` and `... -- --million` measure the full delegation and the memory instead.
 //!
 //! Send side: `hand_off` of a transfer without receipts to a subject on which a plain socket drains. Receive side: a
@@ -84,8 +84,8 @@ async fn cpu(options: &Options) {
         for round in 0..=options.rounds {
             // Only one of them, for a profiler.
             let side = options.only.as_deref();
-            let send = if side == Some("receive") { 0.0 } else { send(&options.server, size, msgs).await };
-            let receive = if side == Some("send") { 0.0 } else { receive(&options.server, size, msgs).await };
+            let send = if side == Some("receive") { 0.0 } else { send(options, size, msgs).await };
+            let receive = if side == Some("send") { 0.0 } else { receive(options, size, msgs).await };
             if round > 0 {
                 sends.push(send);
                 receives.push(receive);
@@ -100,19 +100,23 @@ async fn cpu(options: &Options) {
     }
 }
 
-fn telemetry() -> Telemetry {
-    Telemetry::builder().exporter(NoExport).without_metrics().schedule_delay(Duration::from_millis(50)).build().unwrap()
+fn telemetry(options: &Options) -> Telemetry {
+    let builder = Telemetry::builder().exporter(NoExport).without_metrics().schedule_delay(Duration::from_millis(50));
+    match options.batch {
+        Some(batch) => builder.batch_size(batch).build().unwrap(),
+        None => builder.build().unwrap(),
+    }
 }
 
 fn intent() -> Intent {
     Intent::new("book_order").object("acme-7").constraint("currency", "EUR")
 }
 
-async fn send(server: &str, size: usize, msgs: u64) -> f64 {
-    let telemetry = telemetry();
-    let channel = Channel::builder("bench").telemetry(telemetry.clone()).connect(server).await.unwrap();
+async fn send(options: &Options, size: usize, msgs: u64) -> f64 {
+    let telemetry = telemetry(options);
+    let channel = Channel::builder("bench").telemetry(telemetry.clone()).connect(&options.server).await.unwrap();
     let clerk = channel.join("clerk").await.unwrap();
-    let drain = Drain::start(server, "wilco.bench.book");
+    let drain = Drain::start(&options.server, "wilco.bench.book");
     let (intent, template) = (intent(), Order::of_size(size));
     let before = process_cpu();
     for id in 0..msgs {
@@ -136,15 +140,15 @@ async fn send(server: &str, size: usize, msgs: u64) -> f64 {
     (cpu - drain.stop()) as f64 / msgs as f64
 }
 
-async fn receive(server: &str, size: usize, msgs: u64) -> f64 {
-    let telemetry = telemetry();
-    let channel = Channel::builder("bench").telemetry(telemetry.clone()).connect(server).await.unwrap();
+async fn receive(options: &Options, size: usize, msgs: u64) -> f64 {
+    let telemetry = telemetry(options);
+    let channel = Channel::builder("bench").telemetry(telemetry.clone()).connect(&options.server).await.unwrap();
     let mut inbox = channel.join("book").await.unwrap().inbox().await.unwrap();
     let intent = intent();
     let seen = Arc::new(AtomicU64::new(0));
     let before = process_cpu();
     let feeder = std::thread::spawn({
-        let (server, seen) = (server.to_owned(), seen.clone());
+        let (server, seen) = (options.server.clone(), seen.clone());
         move || feed(&server, size, msgs, &seen)
     });
     for n in 1..=msgs {
@@ -270,7 +274,7 @@ impl Drain {
 
 /// A full delegation (task, readback, result) against a bare request and reply, one at a time, in turns.
 async fn round_trip(options: &Options) {
-    let telemetry = telemetry();
+    let telemetry = telemetry(options);
     let asking = Channel::builder("bench").telemetry(telemetry.clone()).connect(&options.server).await.unwrap();
     let answering = Channel::builder("bench").telemetry(telemetry.clone()).connect(&options.server).await.unwrap();
     let mut inbox = answering.join("book").await.unwrap().inbox().await.unwrap();
@@ -318,7 +322,7 @@ async fn round_trip(options: &Options) {
 
 /// Resident memory while a million handoffs go by.
 async fn million(options: &Options) {
-    let telemetry = telemetry();
+    let telemetry = telemetry(options);
     let channel = Channel::builder("bench").telemetry(telemetry.clone()).connect(&options.server).await.unwrap();
     let clerk = channel.join("clerk").await.unwrap();
     let other = Channel::builder("bench").telemetry(telemetry.clone()).connect(&options.server).await.unwrap();
@@ -376,6 +380,7 @@ struct Options {
     round_trip: bool,
     million: bool,
     only: Option<String>,
+    batch: Option<usize>,
 }
 
 impl Options {
@@ -389,6 +394,7 @@ impl Options {
             round_trip: false,
             million: false,
             only: None,
+            batch: None,
         };
         let mut arguments = std::env::args().skip(1);
         while let Some(argument) = arguments.next() {
@@ -401,6 +407,7 @@ impl Options {
                 "--json" => options.json = Some(value()),
                 "--round-trip" => options.round_trip = true,
                 "--only" => options.only = Some(value()),
+                "--batch" => options.batch = Some(value().parse().unwrap()),
                 "--million" => options.million = true,
                 "--bench" => {} // what cargo passes
                 other => panic!("unknown argument {other}; see the top of benches/cpu.rs"),

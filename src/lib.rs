@@ -42,10 +42,12 @@
 //! | [`otlp`] | spans of any origin, read from and written to OTLP |
 //! | [`wire`] | headers and receipts, and the [contract](wire::contract) for agents in other languages |
 //! | [`nats`] | the NATS client protocol, both directions, for who stands in between or plays the server |
+//! | [`bus`] | an embedded core-NATS bus, for development and tests |
+//! | [`proxy`] | a proxy between agents and their NATS server: traces agents that know nothing of Wilco |
 //! | [`store`] | the trace store: spans in SQLite, joined to handoffs and workflows, and the [query language](store::query) |
 //! | [`server`] | OTLP in, and a JSON API over a store |
 //! | [`workflows`] | what was traced, on a server or in a file: `Workflows::open(...)`, `get_trace(id)`, `find_failure()` |
-//! | [`cli`] | the `wilco` command: `demo`, `replay`, `serve`, `query`, `stats`, `tail`, `import`, `export` |
+//! | [`cli`] | the `wilco` command: `bus`, `demo`, `proxy`, `replay`, `serve`, `query`, `stats`, `tail`, `import`, `export` |
 //! | [`docs`] | [architecture](docs::architecture), [design](docs::design), [changelog](docs::changelog) |
 //!
 //! Complete programs are in `examples/`: `planner.rs` and `researcher.rs` first, then `hooks.rs`, `fan_out.rs` and
@@ -58,9 +60,11 @@
 //! | (none) | [`model`], [`wire`], [`verify`], [`nats`]: no network, no runtime | |
 //! | `telemetry` | [`telemetry`], with an OTLP exporter | |
 //! | `channel` | [`channel`], with async-nats; implies `telemetry` | |
+//! | `bus` | [`bus`] | |
+//! | `proxy` | [`proxy`]; implies `telemetry` | |
 //! | `store` | [`store`] and [`workflows`], with SQLite; implies `telemetry` | |
 //! | `server` | [`server`], with axum and tonic; implies `store` | |
-//! | `cli` | the `wilco` program; implies `channel` and `server` | |
+//! | `cli` | the `wilco` program; implies `bus`, `channel`, `proxy` and `server` | |
 //! | `app` | all that the program needs: `cli` | yes |
 //!
 //! A user of the library writes `default-features = false, features = ["channel"]`. A feature only adds; none changes
@@ -74,6 +78,8 @@
 //! - Every wait has a deadline, every queue a bound. Telemetry may be dropped, and is then counted; tasks are not.
 //! - Every asynchronous function says when it fails and what happens if its future is dropped.
 
+#[cfg(feature = "bus")]
+pub mod bus;
 #[cfg(feature = "channel")]
 pub mod channel;
 #[cfg(feature = "cli")]
@@ -83,6 +89,8 @@ pub mod docs;
 pub mod model;
 pub mod nats;
 pub mod otlp;
+#[cfg(feature = "proxy")]
+pub mod proxy;
 #[cfg(feature = "server")]
 pub mod server;
 #[cfg(feature = "store")]

@@ -9,7 +9,7 @@ use serde_json::Value;
 use support::nats::NatsServer;
 use support::newsroom::{Newsroom, another_intent, intent, next, observe, same, take, task, until};
 use support::spans::Spans;
-use wilco::channel::{Channel, ChannelBuilder};
+use wilco::channel::{AgentInfo, Channel, ChannelBuilder};
 use wilco::model::{MismatchKind, Refusal, Rung, Timestamp};
 use wilco::telemetry::Sampling;
 use wilco::wire::{self, Envelope, MacKey};
@@ -183,6 +183,26 @@ async fn baggage_goes_on_with_what_is_handed_off_from_a_task() {
     let _next = work.hand_off("writer", task()).await.unwrap();
     let message = seen.next().await.unwrap();
     assert_eq!(message.headers.unwrap().get("baggage").unwrap().as_str(), "tenant=acme");
+}
+
+#[tokio::test]
+async fn what_is_known_of_an_agent_is_on_the_spans_of_both_sides() {
+    let Some(server) = NatsServer::start() else { return };
+    let about = |version: &'static str| {
+        let info = AgentInfo { version: Some(version.into()), model: Some("small-1".into()) };
+        move |builder: ChannelBuilder| builder.describe("researcher", info)
+    };
+    let room = Newsroom::on(server, about("expected"), about("1.4.2")).await;
+    let mut inbox = room.inbox("researcher").await;
+    let receipt = room.planner.hand_off("researcher", task()).await.unwrap();
+    take(&mut inbox).await.complete(&1).await.unwrap();
+    receipt.result::<u32>().await.unwrap().used();
+    drop(receipt);
+    for (spans, version) in [(&room.sent, "expected"), (&room.done, "1.4.2")] {
+        let [span] = spans.all().await.try_into().unwrap();
+        assert_eq!(span.text("gen_ai.agent.version"), Some(version));
+        assert_eq!(span.text("gen_ai.request.model"), Some("small-1"));
+    }
 }
 
 #[tokio::test]

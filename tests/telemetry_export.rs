@@ -245,8 +245,10 @@ fn an_absent_collector_costs_nothing_but_counted_drops() {
         assert!(end.complete, "{over:?}");
         assert_eq!((end.stats.recorded, end.stats.exported, end.stats.queued), (3000, 0, 0), "{over:?}");
         let dropped = end.stats.dropped;
-        assert_eq!(dropped.queue_full + dropped.export_failed, 3000, "{over:?} {dropped:?}");
-        assert!(dropped.export_failed >= 1000, "{over:?} {dropped:?}");
+        // On a busy machine the time for retries may be over before the last refusal.
+        let refused = dropped.export_failed + dropped.timeout;
+        assert_eq!(dropped.queue_full + refused, 3000, "{over:?} {dropped:?}");
+        assert!(refused >= 1000, "{over:?} {dropped:?}");
     }
 }
 

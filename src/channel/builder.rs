@@ -1,3 +1,4 @@
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use super::hooks::Hooks;
 use super::hub::{Hub, LONGEST_WAIT, Settings, Subjects};
 use crate::model::{AgentName, ChannelName, Clock, InvalidName};
 use crate::telemetry::Telemetry;
-use crate::telemetry::record::ServerAddress;
+use crate::telemetry::record::{AgentInfo, ServerAddress};
 use crate::verify::intent::Comparer;
 use crate::wire::MacKey;
 
@@ -55,6 +56,7 @@ impl ChannelBuilder {
                 ack_within: ACKNOWLEDGE_WITHIN,
                 keep_duplicates: false,
                 open_limit: Self::OPEN_HANDOFFS,
+                described: HashMap::new(),
             },
         }
     }
@@ -69,6 +71,13 @@ impl ChannelBuilder {
     /// An agent that listens on a subject of its own: a plain NATS service, say.
     pub fn agent_at(mut self, agent: impl Into<String>, subject: impl Into<String>) -> Self {
         self.subjects.push((agent.into(), subject.into()));
+        self
+    }
+
+    /// Which version of an agent this is and which model it asks, on the spans of its handoffs: of those to it that are
+    /// made here, and of what it does here. Default: not said.
+    pub fn describe(mut self, agent: impl Into<String>, info: AgentInfo) -> Self {
+        self.settings.described.insert(agent.into(), Arc::new(info));
         self
     }
 

@@ -22,7 +22,7 @@ use super::timers::{Timer, Timers};
 use super::token::ByToken;
 use crate::model::{AgentName, ChannelName, Clock, HandoffId, InstanceId, WorkflowId};
 use crate::telemetry::Telemetry;
-use crate::telemetry::record::{Record, ServerAddress};
+use crate::telemetry::record::{AgentInfo, Record, ServerAddress};
 use crate::verify::freshness::KnownVersions;
 use crate::verify::intent::Comparer;
 use crate::wire::{MacKey, trace};
@@ -58,6 +58,7 @@ pub(crate) struct Hub {
     pub(crate) known: Mutex<KnownVersions>,
     pub(crate) ack_within: Duration,
     pub(crate) keep_duplicates: bool,
+    pub(crate) described: HashMap<String, Arc<AgentInfo>>,
     pub(crate) open_limit: usize,
     pub(crate) open: Arc<Semaphore>,
     pub(crate) closed: AtomicBool,
@@ -151,6 +152,7 @@ impl Hub {
             known: Mutex::default(),
             ack_within: settings.ack_within,
             keep_duplicates: settings.keep_duplicates,
+            described: settings.described,
             open_limit: settings.open_limit,
             open: Arc::new(Semaphore::new(settings.open_limit)),
             closed: AtomicBool::new(false),
@@ -181,6 +183,11 @@ impl Hub {
 
     pub(crate) fn has_agent(&self, agent: &AgentName) -> bool {
         self.members.as_ref().is_none_or(|members| members.contains(agent))
+    }
+
+    /// What was said of an agent.
+    pub(crate) fn info_of(&self, agent: &AgentName) -> Option<Arc<AgentInfo>> {
+        self.described.get(agent.as_str()).cloned()
     }
 
     pub(crate) fn subject_of(&self, agent: &AgentName) -> String {
@@ -533,6 +540,8 @@ pub(crate) struct Settings {
     pub(crate) ack_within: Duration,
     pub(crate) keep_duplicates: bool,
     pub(crate) open_limit: usize,
+    /// What is said of agents, by name.
+    pub(crate) described: HashMap<String, Arc<AgentInfo>>,
 }
 
 /// What arrives under the inbox of a process.

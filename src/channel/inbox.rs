@@ -15,7 +15,7 @@ use super::hub::Hub;
 use super::offer::Offer;
 use super::timers::Timer;
 use crate::model::{AgentName, ContentHash, HandoffKind, Mismatch, MismatchKind, Rung, WorkflowId};
-use crate::telemetry::record::{Content, HandoffFacts, Outcome, ProcessRecord, ResultFacts, SpanPlace};
+use crate::telemetry::record::{AgentInfo, Content, HandoffFacts, Outcome, ProcessRecord, ResultFacts, SpanPlace};
 use crate::verify::offset::ClockOffset;
 use crate::verify::order::{DuplicateTracker, SequenceTracker};
 use crate::wire::{Envelope, Known, MacCheck, Plain, names, subject, trace};
@@ -30,6 +30,7 @@ pub struct Inbox {
     agent: AgentName,
     subject: Arc<str>,
     queue_group: Arc<str>,
+    info: Option<Arc<AgentInfo>>,
     subscriber: Subscriber,
     order: SequenceTracker,
     duplicates: DuplicateTracker,
@@ -40,10 +41,12 @@ pub struct Inbox {
 
 impl Inbox {
     pub(crate) fn new(channel: Channel, agent: AgentName, subject: &str, subscriber: Subscriber) -> Self {
+        let info = channel.hub().info_of(&agent);
         Self {
             hub: channel.hub().clone(),
             _channel: channel,
             queue_group: agent.shared(),
+            info,
             agent,
             subject: subject.into(),
             subscriber,
@@ -117,10 +120,10 @@ impl Inbox {
         let (read, mac) = read(&self.hub, &get, known, message.reply.is_some());
         self.remember(&read.envelope);
         let attempt = read.envelope.attempt.unwrap_or(1);
-        let duplicate = read.envelope.id.is_some_and(|id| self.duplicates.seen(id, attempt));
+        let times = read.envelope.id.map_or(1, |id| self.duplicates.count(id, attempt));
         // What was dropped here before its end is not done: the bus does well to bring it again.
-        let duplicate = duplicate && !read.envelope.id.is_some_and(|id| self.hub.take_abandoned(id, attempt));
-        let delivery = Arc::new(self.delivery(&message, read, mac, now));
+        let duplicate = times > 1 && !read.envelope.id.is_some_and(|id| self.hub.take_abandoned(id, attempt));
+        let delivery = Arc::new(self.delivery(&message, read, mac, times, now));
         if duplicate && !self.hub.keep_duplicates {
             self.suppressed += 1;
             tracing::debug!(agent = %self.agent, "a redelivery was suppressed");
@@ -172,7 +175,14 @@ impl Inbox {
         }
     }
 
-    fn delivery(&self, message: &Message, read: Read, mac: MacCheck, now: crate::model::Timestamp) -> Delivery {
+    fn delivery(
+        &self,
+        message: &Message,
+        read: Read,
+        mac: MacCheck,
+        times: u32,
+        now: crate::model::Timestamp,
+    ) -> Delivery {
         let Read { envelope, intent, speaks_plain } = read;
         let headers = message.headers.as_ref();
         let (place, link) = place(&self.hub, envelope.workflow.as_ref(), headers);
@@ -200,6 +210,7 @@ impl Inbox {
             },
             subject_template: None,
             server: self.hub.server.clone(),
+            target: self.info.clone(),
         };
         let record = Box::new(ProcessRecord {
             place,
@@ -210,7 +221,7 @@ impl Inbox {
             started: now,
             ended: now,
             attempt: envelope.attempt.unwrap_or(1),
-            delivery_count,
+            delivery_count: delivery_count.max(times),
             inst: envelope.inst,
             seq: envelope.seq,
             received: Content { hash: ContentHash::of(&message.payload), size: message.payload.len() as u64 },

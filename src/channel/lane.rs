@@ -5,6 +5,7 @@ use async_nats::Subject;
 
 use super::lock::lock;
 use crate::model::{AgentName, Timestamp};
+use crate::telemetry::record::AgentInfo;
 use crate::verify::offset::{ClockOffset, OffsetEstimator};
 
 /// The sending side of one agent: a lane to each agent it hands tasks to.
@@ -21,6 +22,7 @@ pub(crate) struct Lane {
     pub(crate) to: AgentName,
     pub(crate) subject: Subject,
     pub(crate) subject_text: Arc<str>,
+    pub(crate) target: Option<Arc<AgentInfo>>,
     /// Number of the last handoff. Held while one is published, so that numbers leave in order.
     pub(crate) seq: tokio::sync::Mutex<u64>,
     clocks: Mutex<PeerClocks>,
@@ -44,17 +46,17 @@ impl AgentLanes {
         lock(&self.lanes).get(to).cloned()
     }
 
-    pub(crate) fn open(&self, to: AgentName, subject: String) -> Arc<Lane> {
+    pub(crate) fn open(&self, to: AgentName, subject: String, target: Option<Arc<AgentInfo>>) -> Arc<Lane> {
         let mut lanes = lock(&self.lanes);
-        lanes.entry(to.clone()).or_insert_with(|| Arc::new(Lane::new(self.agent.clone(), to, subject))).clone()
+        lanes.entry(to.clone()).or_insert_with(|| Arc::new(Lane::new(self.agent.clone(), to, subject, target))).clone()
     }
 }
 
 impl Lane {
-    fn new(from: AgentName, to: AgentName, subject: String) -> Self {
+    fn new(from: AgentName, to: AgentName, subject: String, target: Option<Arc<AgentInfo>>) -> Self {
         let subject_text: Arc<str> = subject.as_str().into();
         let seq = tokio::sync::Mutex::new(0);
-        Self { from, to, subject: subject.into(), subject_text, seq, clocks: Mutex::default() }
+        Self { from, to, subject: subject.into(), subject_text, target, seq, clocks: Mutex::default() }
     }
 
     /// Takes in the four stamps of an exchange; returns the offset of that instance's clock, as now known.

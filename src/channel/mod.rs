@@ -44,3 +44,5 @@ pub use result::TaskResult;
 pub use step::{Decision, Step, StepSpan};
 pub use task::{Completion, Task};
 pub use workflow::Workflow;
+
+pub use crate::telemetry::record::AgentInfo;

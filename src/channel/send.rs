@@ -70,8 +70,12 @@ pub(crate) async fn send(
     let (entry, message) = finish(hub, draft, number, permit)?;
     let size = message.payload.len();
     let unsent = Unsent { hub, token: entry.sent.token };
-    match in_time(SEND_WITHIN, hub.publish(message)).await {
+    let mut waited = false;
+    match in_time(SEND_WITHIN, hub.publish(message), || waited = true).await {
         Some(Ok(())) => {
+            if waited {
+                entry.on_published(hub.clock.now());
+            }
             std::mem::forget(unsent);
             *seq = number.max(*seq);
             drop(seq);
@@ -126,6 +130,7 @@ fn draft(hub: &Hub, lane: &Arc<Lane>, attempt: Attempt, within: Option<&Arc<Deli
             subject: lane.subject_text.clone(),
             subject_template: None,
             server: hub.server.clone(),
+            target: lane.target.clone(),
         },
         started: now,
         ended: now,
@@ -141,6 +146,7 @@ fn draft(hub: &Hub, lane: &Arc<Lane>, attempt: Attempt, within: Option<&Arc<Deli
         inputs: handoff.inputs.clone(),
         expected_inputs: handoff.owed,
         reason: handoff.reason.clone(),
+        parent_evidence: None,
         triggered_by: handoff.triggered_by,
         deadline: by,
         result: ResultFacts::default(),
@@ -200,7 +206,8 @@ fn lane(hub: &Hub, lanes: &AgentLanes, to: &str) -> Result<Arc<Lane>, HandOffErr
         return Err(HandOffError::UnknownAgent { agent, channel, known });
     }
     let subject = hub.subject_of(&agent);
-    Ok(lanes.open(agent, subject))
+    let target = hub.info_of(&agent);
+    Ok(lanes.open(agent, subject, target))
 }
 
 /// A place among the open handoffs.
@@ -365,8 +372,8 @@ fn watch(hub: &Arc<Hub>, entry: &Arc<Entry>) {
 }
 
 /// Runs `future` for at most `limit`. A timer is set only if it is not ready at once, which on this path it nearly
-/// always is.
-pub(crate) async fn in_time<T>(limit: Duration, future: impl Future<Output = T>) -> Option<T> {
+/// always is; `on_wait` is told if it is not.
+pub(crate) async fn in_time<T>(limit: Duration, future: impl Future<Output = T>, on_wait: impl FnOnce()) -> Option<T> {
     let mut future = pin!(future);
     let ready = std::future::poll_fn(|context| {
         std::task::Poll::Ready(match future.as_mut().poll(context) {
@@ -377,6 +384,9 @@ pub(crate) async fn in_time<T>(limit: Duration, future: impl Future<Output = T>)
     .await;
     match ready {
         Some(value) => Some(value),
-        None => tokio::time::timeout(limit, future).await.ok(),
+        None => {
+            on_wait();
+            tokio::time::timeout(limit, future).await.ok()
+        }
     }
 }

@@ -1,6 +1,6 @@
 use clap::{Args, Parser, Subcommand};
 
-use super::{demo, replay};
+use super::{bus, demo, proxy, replay};
 
 /// Traces the handoffs between agents over NATS.
 #[derive(Debug, Parser)]
@@ -15,7 +15,9 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    Bus(bus::Arguments),
     Demo(demo::Arguments),
+    Proxy(proxy::Arguments),
     Replay(replay::Arguments),
     Serve(super::serve::Arguments),
     Query(super::query::Arguments),
@@ -28,8 +30,8 @@ pub(crate) enum Command {
 /// Where the NATS server is.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct ServerArguments {
-    /// Use the NATS server at this URL, as in nats://127.0.0.1:4222. Without it, a nats-server is started for as long
-    /// as the command runs: the one named by WILCO_NATS_SERVER, else in ./.venv/bin, else on PATH
+    /// Use the NATS server at this URL, as in nats://127.0.0.1:4222. Without it, an embedded bus is used for as long as
+    /// the command runs
     #[arg(long, value_name = "URL", env = "NATS_URL")]
     pub(crate) nats: Option<String>,
 }

@@ -1,13 +1,15 @@
-//! The `wilco` command: a small stage for the newsroom demo, a replay of recorded conversations, and a trace store to
-//! keep and to question.
+//! The `wilco` command: an embedded bus, a small stage for the newsroom demo, a proxy, a replay of recorded
+//! conversations, and a trace store to keep and to question.
 //!
 //! Exit codes: 0 all is well, 1 a failure was found, 2 it could not be told, or the command was not understood.
 
 mod args;
+mod bus;
 mod demo;
 mod export;
 mod import;
 mod printer;
+mod proxy;
 mod query;
 mod replay;
 mod serve;
@@ -58,7 +60,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     let outcome = runtime.block_on(async {
         match arguments.command {
+            Command::Bus(bus) => bus::run(bus).await,
             Command::Demo(demo) => demo::run(demo).await,
+            Command::Proxy(proxy) => proxy::run(proxy).await,
             Command::Replay(replay) => replay::run(replay).await,
             Command::Serve(arguments) => serve::run(arguments).await,
             Command::Query(arguments) => query::run(arguments).await,

@@ -3,6 +3,7 @@
 //! | page | for whom |
 //! |---|---|
 //! | [`architecture`] | who wants to change something: the map, the life of a handoff, what must stay true and which test says so |
+//! | [`proxy`] | who wants to trace agents that know nothing of Wilco |
 //! | [`design`] | who wonders why: decisions, with what was measured |
 //! | [`changelog`] | who upgrades |
 //!
@@ -15,6 +16,8 @@ pub mod architecture {}
 pub mod changelog {}
 #[doc = include_str!("design.md")]
 pub mod design {}
+#[doc = include_str!("proxy.md")]
+pub mod proxy {}
 
 // So that the program in the README compiles.
 #[cfg(all(doctest, feature = "channel"))]

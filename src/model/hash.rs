@@ -51,6 +51,15 @@ impl ContentHash {
     pub fn write_hex(&self, out: &mut String) {
         push_hex(&self.0, out);
     }
+
+    /// Fills 64 bytes with the hex digits; fewer, if the place is shorter.
+    #[cfg(feature = "proxy")]
+    #[inline]
+    pub(crate) fn write_hex_into(&self, place: &mut [u8]) {
+        for (byte, pair) in self.0.iter().zip(place.chunks_exact_mut(2)) {
+            pair.copy_from_slice(&PAIRS[usize::from(*byte)]);
+        }
+    }
 }
 
 impl ShortHash {

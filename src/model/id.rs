@@ -28,6 +28,15 @@ impl HandoffId {
         out.push_str(self.0.as_hyphenated().encode_lower(&mut [0; uuid::fmt::Hyphenated::LENGTH]));
     }
 
+    /// Fills 36 bytes with the id's characters. Other lengths are left as they are.
+    #[cfg(feature = "proxy")]
+    #[inline]
+    pub(crate) fn write_into(&self, place: &mut [u8]) {
+        if let Ok(place) = <&mut [u8; uuid::fmt::Hyphenated::LENGTH]>::try_from(place) {
+            self.0.as_hyphenated().encode_lower(place);
+        }
+    }
+
     /// The 16 bytes of the id.
     pub const fn as_bytes(&self) -> &[u8; 16] {
         self.0.as_bytes()

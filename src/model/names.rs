@@ -25,6 +25,8 @@ pub(crate) const MESSAGING_CONSUMER_GROUP: &str = "messaging.consumer.group.name
 
 pub(crate) const GEN_AI_OPERATION_NAME: &str = "gen_ai.operation.name";
 pub(crate) const GEN_AI_AGENT_NAME: &str = "gen_ai.agent.name";
+pub(crate) const GEN_AI_AGENT_VERSION: &str = "gen_ai.agent.version";
+pub(crate) const GEN_AI_REQUEST_MODEL: &str = "gen_ai.request.model";
 pub(crate) const GEN_AI_CALLER_TYPE: &str = "gen_ai.caller.type";
 pub(crate) const GEN_AI_CALLER_NAME: &str = "gen_ai.caller.name";
 pub(crate) const GEN_AI_CONVERSATION_ID: &str = "gen_ai.conversation.id";
@@ -49,6 +51,7 @@ pub(crate) const HANDOFF_ATTEMPT: &str = "wilco.handoff.attempt";
 pub(crate) const HANDOFF_INPUTS: &str = "wilco.handoff.inputs";
 pub(crate) const HANDOFF_EXPECTED_INPUTS: &str = "wilco.handoff.expected_inputs";
 pub(crate) const HANDOFF_REASON: &str = "wilco.handoff.reason";
+pub(crate) const HANDOFF_PARENT_EVIDENCE: &str = "wilco.handoff.parent.evidence";
 pub(crate) const HANDOFF_TRIGGERED_BY: &str = "wilco.handoff.triggered_by";
 pub(crate) const DELIVERY_COUNT: &str = "wilco.delivery.count";
 pub(crate) const WORKFLOW_ID: &str = "wilco.workflow.id";

@@ -8,8 +8,5 @@ pub const NO_MESSAGES: u16 = 404;
 pub const REQUEST_TIMEOUT: u16 = 408;
 /// A JetStream consumer is gone, or one of its limits was met; the description says which.
 pub const CONFLICT: u16 = 409;
-/// Nobody subscribes to the subject of a request.
+/// Nobody subscribes to the subject of a request. Newer servers add a header `Nats-Subject`.
 pub const NO_RESPONDERS: u16 = 503;
-
-/// The header block of the answer "no responders", exactly as nats-server sends it.
-pub const NO_RESPONDERS_BLOCK: &[u8] = b"NATS/1.0 503\r\n\r\n";

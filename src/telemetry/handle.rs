@@ -82,6 +82,12 @@ impl Telemetry {
         }
     }
 
+    /// How many records there is room for now; endless when off. For who would rather not fill a record in vain.
+    #[cfg(feature = "proxy")]
+    pub(crate) fn room(&self) -> usize {
+        self.0.as_ref().map_or(usize::MAX, |handle| handle.queue.room())
+    }
+
     /// The sampled flag for a new span; `parent` is the flag of its parent, `None` for a root.
     #[inline]
     pub fn sample(&self, trace_id: TraceId, parent: Option<bool>) -> bool {

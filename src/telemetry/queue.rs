@@ -99,6 +99,11 @@ impl Queue {
         }
     }
 
+    #[cfg(feature = "proxy")]
+    pub(super) fn room(&self) -> usize {
+        self.capacity.saturating_sub(self.lock().queued() as usize)
+    }
+
     pub(super) fn opened(&self, n: i64) {
         self.active.fetch_add(n, Ordering::Relaxed);
     }

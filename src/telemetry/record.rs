@@ -6,8 +6,8 @@ use std::time::Duration;
 use opentelemetry::trace::{SpanContext, SpanId, TraceId, TraceState};
 
 use crate::model::{
-    AgentName, Climb, ContentHash, Context, HandoffId, HandoffKind, InstanceId, Intent, Mismatch, Quality, ShortHash,
-    Timestamp, WorkflowId,
+    AgentName, Climb, ContentHash, Context, Evidence, HandoffId, HandoffKind, InstanceId, Intent, Mismatch, Quality,
+    ShortHash, Timestamp, WorkflowId,
 };
 
 /// One finished record, on its way to the exporter.
@@ -90,6 +90,17 @@ pub struct HandoffFacts {
     pub subject_template: Option<Arc<str>>,
     /// The server that carried it.
     pub server: Option<Arc<ServerAddress>>,
+    /// What is known of the agent that was to take it, beyond its name.
+    pub target: Option<Arc<AgentInfo>>,
+}
+
+/// What an agent is, beyond its name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AgentInfo {
+    /// Its version: `gen_ai.agent.version`.
+    pub version: Option<Arc<str>>,
+    /// The model that it asks: `gen_ai.request.model`.
+    pub model: Option<Arc<str>>,
 }
 
 /// Host and port of the NATS server, as the client dialled them.
@@ -184,6 +195,8 @@ pub struct HandoffRecord {
     pub expected_inputs: Option<u32>,
     /// Why this agent, why now.
     pub reason: Option<Arc<str>>,
+    /// How the handoff that the sender was working on is known, where nobody said so.
+    pub parent_evidence: Option<Evidence>,
     /// Span id of the decision that caused it.
     pub triggered_by: Option<SpanId>,
     /// When the sender stops waiting for the result.

@@ -3,7 +3,7 @@
 //! Both trackers belong to one receiver and see what it alone sees: with several instances of a receiver, order and
 //! duplicates are for a store to judge.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 
 use super::bounded::BoundedMap;
 use crate::model::{AgentName, HandoffId, InstanceId, Mismatch, MismatchKind};
@@ -71,7 +71,7 @@ impl SequenceTracker {
 /// A duplicate that is suppressed is no mismatch; [`DuplicateTracker::duplicated`] makes one where it was processed.
 #[derive(Clone, Debug)]
 pub struct DuplicateTracker {
-    known: HashSet<(HandoffId, u32)>,
+    known: HashMap<(HandoffId, u32), u32>,
     in_order: VecDeque<(HandoffId, u32)>,
     capacity: usize,
 }
@@ -85,13 +85,15 @@ impl Default for DuplicateTracker {
 impl DuplicateTracker {
     /// Remembers at most `capacity` handoffs (at least one). Memory is taken as it is needed, some 60 bytes each.
     pub fn new(capacity: usize) -> Self {
-        Self { known: HashSet::new(), in_order: VecDeque::new(), capacity: capacity.max(1) }
+        Self { known: HashMap::new(), in_order: VecDeque::new(), capacity: capacity.max(1) }
     }
 
-    /// Whether this attempt of this handoff was here before; from now on it was.
-    pub fn seen(&mut self, id: HandoffId, attempt: u32) -> bool {
-        if !self.known.insert((id, attempt)) {
-            return true;
+    /// How often this attempt of this handoff has come, this time included: 1 for the first.
+    pub fn count(&mut self, id: HandoffId, attempt: u32) -> u32 {
+        let times = self.known.entry((id, attempt)).or_insert(0);
+        *times = times.saturating_add(1);
+        if *times > 1 {
+            return *times;
         }
         if self.in_order.len() == self.capacity
             && let Some(oldest) = self.in_order.pop_front()
@@ -99,7 +101,7 @@ impl DuplicateTracker {
             self.known.remove(&oldest);
         }
         self.in_order.push_back((id, attempt));
-        false
+        1
     }
 
     /// The finding for a duplicate that was processed again.
@@ -175,13 +177,13 @@ mod tests {
         let now = Timestamp::from_unix_nanos(1_772_359_202_358_506_115);
         let ids: Vec<_> = (0..5).map(|_| HandoffId::new(now)).collect();
         let mut tracker = DuplicateTracker::new(3);
-        assert!(!tracker.seen(ids[0], 1));
-        assert!(tracker.seen(ids[0], 1));
-        assert!(!tracker.seen(ids[0], 2));
-        assert!(!tracker.seen(ids[1], 1));
-        assert!(!tracker.seen(ids[2], 1), "pushes out the first");
+        assert_eq!(tracker.count(ids[0], 1), 1);
+        assert_eq!((tracker.count(ids[0], 1), tracker.count(ids[0], 1)), (2, 3));
+        assert_eq!(tracker.count(ids[0], 2), 1);
+        assert_eq!(tracker.count(ids[1], 1), 1);
+        assert_eq!(tracker.count(ids[2], 1), 1, "pushes out the first");
         assert_eq!(tracker.len(), 3);
-        assert!(tracker.seen(ids[0], 2));
-        assert!(!tracker.seen(ids[0], 1), "forgotten");
+        assert_eq!(tracker.count(ids[0], 2), 2);
+        assert_eq!(tracker.count(ids[0], 1), 1, "forgotten");
     }
 }

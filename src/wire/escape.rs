@@ -23,6 +23,20 @@ pub(super) fn push(text: &str, place: Place, out: &mut String) {
     }
 }
 
+/// As [`push`], to bytes.
+#[cfg(feature = "proxy")]
+pub(super) fn push_bytes(text: &str, place: Place, out: &mut Vec<u8>) {
+    let safe = if place == Place::Value { SAFE_VALUE } else { SAFE_LIST_PART };
+    let (Some(first), Some(last)) = (text.as_bytes().first(), text.as_bytes().last()) else { return };
+    if *first != b' ' && *last != b' ' && text.bytes().all(|b| TABLE[usize::from(b)] & safe != 0) {
+        out.extend_from_slice(text.as_bytes());
+    } else {
+        let mut escaped = String::new();
+        push_escaped(text, safe, &mut escaped);
+        out.extend_from_slice(escaped.as_bytes());
+    }
+}
+
 /// The text that `value` stands for.
 ///
 /// # Errors

@@ -23,6 +23,8 @@ mod problem;
 mod receipt;
 #[cfg(test)]
 mod samples;
+#[cfg(feature = "proxy")]
+mod stamp;
 pub mod subject;
 pub mod trace;
 mod value;
@@ -40,3 +42,5 @@ pub use offset::OffsetBounds;
 pub use plain::Plain;
 pub use problem::Problem;
 pub use receipt::{ContextAgeReport, DecodedReceipt, Receipt};
+#[cfg(feature = "proxy")]
+pub(crate) use stamp::stamp;

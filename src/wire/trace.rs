@@ -64,16 +64,17 @@ pub fn new_span_id() -> SpanId {
 }
 
 fn traceparent(span: &SpanContext) -> String {
-    const SAMPLED: [&str; 2] = ["-00", "-01"];
-    let mut text = [b'-'; 52];
-    text[0] = b'0';
-    text[1] = b'0';
+    std::str::from_utf8(&traceparent_bytes(span)).unwrap_or_default().to_owned()
+}
+
+/// The value of `traceparent`, for whoever writes headers as bytes.
+#[inline]
+pub(crate) fn traceparent_bytes(span: &SpanContext) -> [u8; 55] {
+    let mut text = *b"00-00000000000000000000000000000000-0000000000000000-00";
     hex(&span.trace_id().to_bytes(), &mut text[3..35]);
     hex(&span.span_id().to_bytes(), &mut text[36..52]);
-    let mut out = String::with_capacity(55);
-    out.push_str(std::str::from_utf8(&text).unwrap_or_default());
-    out.push_str(SAMPLED[usize::from(span.is_sampled())]);
-    out
+    text[54] = b'0' + u8::from(span.is_sampled());
+    text
 }
 
 fn hex(bytes: &[u8], out: &mut [u8]) {

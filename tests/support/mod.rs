@@ -10,8 +10,13 @@
 pub(crate) mod nats;
 #[cfg(feature = "channel")]
 pub(crate) mod newsroom;
+#[cfg(feature = "cli")]
+pub(crate) mod node;
 pub(crate) mod process;
+#[cfg(feature = "cli")]
+pub(crate) mod proxy;
 pub(crate) mod python;
+pub(crate) mod raw;
 #[cfg(feature = "channel")]
 pub(crate) mod relay;
 #[cfg(feature = "channel")]

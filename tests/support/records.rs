@@ -36,6 +36,7 @@ pub(crate) fn place(span: u64, parent: u64) -> SpanPlace {
 
 pub(crate) fn facts() -> HandoffFacts {
     HandoffFacts {
+        target: None,
         id: Some("019ca8d7-3636-78c7-9041-aadd07892eb8".parse().unwrap()),
         workflow: Some(WorkflowId::new("abc-123").unwrap()),
         from: Some(agent("planner")),
@@ -86,6 +87,7 @@ pub(crate) fn handoff() -> HandoffRecord {
         inputs: vec![ContentHash::of(b"earlier").short()],
         expected_inputs: Some(2),
         reason: Some(Arc::from("the user asked for cited figures")),
+        parent_evidence: None,
         triggered_by: Some(SpanId::from_bytes(0x9_u64.to_be_bytes())),
         deadline: Some(after(30_000)),
         result: ResultFacts {

@@ -70,7 +70,7 @@ impl Delivery {
 
     pub(crate) async fn publish(&self, message: Outgoing) -> Result<(), ReplyError> {
         let size = message.payload.len();
-        let published = in_time(SEND_WITHIN, self.hub.publish(message)).await;
+        let published = in_time(SEND_WITHIN, self.hub.publish(message), || ()).await;
         match published {
             Some(Ok(())) => Ok(()),
             None => Err(ReplyError::NotSent { waited: SEND_WITHIN }),

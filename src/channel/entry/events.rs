@@ -12,6 +12,13 @@ use crate::verify::intent::Comparer;
 use crate::wire::Choice;
 
 impl Entry {
+    /// The connection has taken the message, which it did not do at once: that was when it was sent.
+    pub(crate) fn on_published(&self, now: Timestamp) {
+        if let Some(first) = lock(&self.state).climbs.first_mut() {
+            first.at = now;
+        }
+    }
+
     /// The server has taken the message, and had somebody to give it to.
     pub(crate) fn on_passed(&self, now: Timestamp) -> Effects {
         self.change(|sent, state| {

@@ -1,4 +1,4 @@
-//! `wilco demo`: a newsroom of four agents on a real NATS server, with one handoff of each kind made to break.
+//! `wilco demo`: a newsroom of four agents over NATS, with one handoff of each kind made to break.
 
 mod live;
 mod newsroom;

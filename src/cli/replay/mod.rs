@@ -1,6 +1,6 @@
 //! Replays recorded conversations, and reports what a bus can honestly say of them.
 //!
-//! file -> `log` -> `conversation` (who hands what to whom) -> `drive` (real channel, real server) and `rules` (pure)
+//! file -> `log` -> `conversation` (who hands what to whom) -> `drive` (real channel, real bus) and `rules` (pure)
 //! -> `report` -> `render` or JSON.
 
 mod conversation;

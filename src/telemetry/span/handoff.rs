@@ -5,7 +5,7 @@ use opentelemetry_sdk::trace::SpanData;
 
 use super::attributes::Attributes;
 use super::{Shape, SpanBuilder, events, text};
-use crate::model::AgentName;
+use crate::model::{AgentName, Evidence};
 use crate::telemetry::names;
 use crate::telemetry::record::{HandoffFacts, HandoffRecord, Outcome, ResultFacts};
 use crate::wire;
@@ -35,6 +35,7 @@ impl SpanBuilder {
         attributes.texts(names::HANDOFF_INPUTS, inputs.collect());
         attributes.maybe_int(names::HANDOFF_EXPECTED_INPUTS, record.expected_inputs);
         attributes.maybe_text(names::HANDOFF_REASON, record.reason);
+        attributes.maybe_text(names::HANDOFF_PARENT_EVIDENCE, record.parent_evidence.map(Evidence::as_str));
         attributes.maybe_text(names::HANDOFF_TRIGGERED_BY, record.triggered_by.map(|id| id.to_string()));
         attributes.maybe_text(names::INST, record.inst.map(|inst| self.inst_text(inst)));
         attributes.maybe_int(names::SEQ, record.seq);
@@ -64,6 +65,10 @@ impl SpanBuilder {
     pub(super) fn common(&self, attributes: &mut Attributes, facts: HandoffFacts, target: Option<&AgentName>) {
         attributes.text(names::GEN_AI_OPERATION_NAME, "invoke_agent");
         attributes.maybe_text(names::GEN_AI_AGENT_NAME, target.map(AgentName::shared));
+        if let Some(info) = &facts.target {
+            attributes.maybe_text(names::GEN_AI_AGENT_VERSION, info.version.clone());
+            attributes.maybe_text(names::GEN_AI_REQUEST_MODEL, info.model.clone());
+        }
         if let Some(from) = &facts.from {
             attributes.text(names::GEN_AI_CALLER_TYPE, "agent");
             attributes.text(names::GEN_AI_CALLER_NAME, from.shared());

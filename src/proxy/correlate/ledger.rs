@@ -1,0 +1,425 @@
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::open::{Open, Receiver, State, Task};
+use super::spans::{self, End};
+use crate::model::{AgentName, ContentHash, Evidence, HandoffId, Intent, Quality, Rung, Timestamp};
+use crate::proxy::observer::Rules;
+use crate::proxy::record::{
+    Answer, Answered, Arrived, Batch, Observed, ReplyKey, Return, Returned, Sent, SessionId, Settled, Settlement,
+};
+use crate::telemetry::record::{Content, Record};
+
+/// How long a handoff stays open after the last thing that is waited for: other workers' records may be on their way,
+/// and further subscribers.
+pub(super) const GRACE: Duration = Duration::from_millis(500);
+
+/// Agents whose last sign of life is remembered. Then all are forgotten.
+const MOST_BEATS: usize = 4096;
+
+/// Deliveries that wait for the record of what was sent, where nothing in the message says which it is.
+const MOST_STRAYS: usize = 1024;
+
+/// Every handoff of which more may be heard, and how what is heard is joined.
+///
+/// Pure: time is an argument, and records of spans come out at the end. Every table is bounded.
+#[derive(Debug)]
+pub(super) struct Ledger {
+    rules: Arc<Rules>,
+    open: HashMap<HandoffId, Open>,
+    /// In the order in which they were opened; those that were settled since are among them.
+    order: VecDeque<HandoffId>,
+    due: BinaryHeap<Reverse<(Timestamp, HandoffId)>>,
+    /// Which handoff an answer to a reply subject is of. Of a handoff's several reply subjects (JetStream has one for each
+    /// delivery) all are here.
+    replies: HashMap<ReplyKey, (HandoffId, Option<u64>)>,
+    reply_order: VecDeque<ReplyKey>,
+    /// Handoffs whose id does not travel, by subject and content.
+    bare: HashMap<u64, VecDeque<HandoffId>>,
+    strays: VecDeque<(Arrived, Batch)>,
+    beats: HashMap<AgentName, Timestamp>,
+    records: Vec<Record>,
+    opened: u64,
+    evicted: u64,
+}
+
+impl Ledger {
+    pub(super) fn new(rules: Arc<Rules>) -> Self {
+        Self {
+            rules,
+            open: HashMap::new(),
+            order: VecDeque::new(),
+            due: BinaryHeap::new(),
+            replies: HashMap::new(),
+            reply_order: VecDeque::new(),
+            bare: HashMap::new(),
+            strays: VecDeque::new(),
+            beats: HashMap::new(),
+            records: Vec::new(),
+            opened: 0,
+            evicted: 0,
+        }
+    }
+
+    /// Joins what one worker saw.
+    pub(super) fn take(&mut self, batch: &Batch, now: Timestamp) {
+        for record in batch.records() {
+            match record {
+                Observed::Sent(sent) => self.sent(sent, batch, now),
+                Observed::Streamed { id, hash } => self.streamed(*id, *hash),
+                Observed::Arrived(arrived) => self.arrived(arrived, batch, now),
+                Observed::Answered(answered) => self.answered(answered, batch),
+                Observed::Returned(returned) => self.returned(returned, batch),
+                Observed::Settled(settled) => self.settled(settled, batch),
+                Observed::Beat { agent, at } => self.beat(agent, *at),
+                Observed::Closed { session } => self.closed(*session),
+            }
+        }
+    }
+
+    /// Settles what is due.
+    pub(super) fn tick(&mut self, now: Timestamp) {
+        while let Some((arrived, _)) = self.strays.front()
+            && arrived.at + GRACE <= now
+        {
+            // Nobody here sent it, and nothing says what it is.
+            self.strays.pop_front();
+        }
+        while let Some(&Reverse((due, id))) = self.due.peek()
+            && due <= now
+        {
+            self.due.pop();
+            match self.open.get(&id).map(|open| open.due) {
+                Some(due) if due <= now => self.settle(id, End::Due, now),
+                Some(due) => self.due.push(Reverse((due, id))),
+                None => {}
+            }
+        }
+    }
+
+    /// Settles everything with what is known.
+    pub(super) fn drain(&mut self, now: Timestamp) {
+        self.tick(now);
+        for id in std::mem::take(&mut self.order) {
+            self.settle(id, End::Early, now);
+        }
+    }
+
+    /// The records that are finished.
+    pub(super) fn records(&mut self) -> &mut Vec<Record> {
+        &mut self.records
+    }
+
+    pub(super) fn open_count(&self) -> usize {
+        self.open.len()
+    }
+
+    /// How many were opened, and how many settled early, since this was asked.
+    pub(super) fn counts(&mut self) -> (u64, u64) {
+        (std::mem::take(&mut self.opened), std::mem::take(&mut self.evicted))
+    }
+
+    fn sent(&mut self, sent: &Sent, batch: &Batch, now: Timestamp) {
+        let task = Task::of(sent, batch);
+        let wait =
+            self.rules.settle_within.max(if task.wants_reply { self.rules.reply_within } else { Duration::ZERO });
+        let open = self.open(sent.id, sent.at + wait, now);
+        if open.receivers.is_empty() {
+            open.due = sent.at + wait;
+        } else if task.wants_reply && open.receivers.iter().any(|receiver| receiver.state != State::Done) {
+            open.due = open.due.max(sent.at + wait);
+        }
+        open.sent = Some(Box::new(task));
+        let due = open.due;
+        self.due.push(Reverse((due, sent.id)));
+        if let Some(reply) = sent.reply {
+            self.expect(reply, sent.id, None);
+        }
+        if !sent.travels
+            && let Some(hash) = sent.hash
+        {
+            let key = self.rules.number((batch.text(sent.subject), hash));
+            self.bare.entry(key).or_default().push_back(sent.id);
+            self.join_strays(now);
+        }
+    }
+
+    fn streamed(&mut self, id: HandoffId, hash: ContentHash) {
+        if let Some(task) = self.open.get_mut(&id).and_then(|open| open.sent.as_mut()) {
+            task.hash = Some(hash);
+        }
+    }
+
+    fn arrived(&mut self, arrived: &Arrived, batch: &Batch, now: Timestamp) {
+        let said = arrived.said.as_ref().map(|said| said.id);
+        match said.or_else(|| self.bare_id(arrived, batch)) {
+            Some(id) => self.receive(id, arrived, batch, said.is_none(), now),
+            None if arrived.said.is_none() && arrived.hash.is_some() => self.stray(arrived, batch),
+            None => {}
+        }
+    }
+
+    fn receive(&mut self, id: HandoffId, arrived: &Arrived, batch: &Batch, is_inferred: bool, now: Timestamp) {
+        let (settle_within, reply_within) = (self.rules.settle_within, self.rules.reply_within);
+        let open = self.open(id, arrived.at + GRACE, now);
+        match open.receivers.iter().position(|receiver| receiver.number == arrived.receiver) {
+            Some(index) => open.receivers[index].again(arrived),
+            None if open.receivers.len() < MOST_RECEIVERS => {
+                open.receivers.push(Receiver::of(arrived, batch, is_inferred))
+            }
+            None => return,
+        }
+        let wait = match (arrived.expects_reply, arrived.delivery) {
+            (true, _) => reply_within,
+            (false, Some(_)) => settle_within,
+            (false, None) => GRACE,
+        };
+        let is_first = open.receivers.len() == 1;
+        let due = arrived.at + wait;
+        // The first delivery ends the wait for one.
+        open.due = if is_first { due } else { open.due.max(due) };
+        let due = open.due;
+        self.due.push(Reverse((due, id)));
+        if let Some(reply) = arrived.reply {
+            self.expect(reply, id, Some(arrived.receiver));
+        }
+    }
+
+    fn answered(&mut self, answered: &Answered, batch: &Batch) {
+        let Some(&(id, _)) = self.replies.get(&answered.reply) else { return };
+        let reply_within = self.rules.reply_within;
+        let Some(open) = self.open.get_mut(&id) else { return };
+        let streams_back = open.sent.as_ref().is_some_and(|task| task.streams_back);
+        let by_session = open.receivers.iter().position(|receiver| receiver.session == answered.session);
+        // Whoever got it may have passed it on to whom answers.
+        let index = by_session.or((open.receivers.len() == 1).then_some(0));
+        let Some(receiver) = index.and_then(|index| open.receivers.get_mut(index)) else {
+            open.returned.get_or_insert(answered.at);
+            return;
+        };
+        receiver.last_at = answered.at;
+        let by = Some(answered.agent.clone());
+        if let Some(read_back) = answered.readback.and_then(|text| Intent::from_json(batch.text(text)).ok()) {
+            receiver.read_back = Some(read_back);
+        }
+        if let Some((score, by)) = answered.quality {
+            receiver.quality = Quality::new(score, String::from_utf8_lossy(batch.text(by))).ok();
+        }
+        let content = answered.hash.map(|hash| Content { hash, size: answered.size });
+        match answered.answer {
+            Answer::Failed(why) => {
+                let why = String::from_utf8_lossy(batch.text(why)).into_owned();
+                receiver.fail(why, answered.at);
+            }
+            Answer::Received if streams_back || !receiver.expects_reply || answered.size > 0 => {
+                receiver.climb_as(Rung::Received, Evidence::Declared, by, answered.at);
+            }
+            Answer::Received => {}
+            Answer::InProgress => receiver.climb_as(Rung::InProgress, Evidence::Declared, by, answered.at),
+            Answer::Result | Answer::Empty if !streams_back => {
+                if receiver.state == State::Delivered || receiver.deliveries > receiver.completions {
+                    receiver.completions += 1;
+                    receiver.result = content;
+                }
+                receiver.state = State::Done;
+                receiver.climb(Rung::Completed, answered.at);
+            }
+            Answer::Result => {
+                receiver.state = State::Answering;
+                receiver.climb_as(Rung::InProgress, Evidence::Wire, by, answered.at);
+                // Of a stream, the last part.
+                receiver.result = content;
+            }
+            Answer::Empty if receiver.state == State::Done => {}
+            Answer::Empty => {
+                receiver.completions += 1;
+                receiver.state = State::Done;
+                receiver.climb(Rung::Completed, answered.at);
+            }
+        }
+        let all_done = open.receivers.iter().all(|receiver| receiver.state == State::Done);
+        let due = if all_done { answered.at + GRACE } else { open.due.max(answered.at + reply_within) };
+        self.set_due(id, due);
+    }
+
+    fn returned(&mut self, returned: &Returned, batch: &Batch) {
+        let Some(&(id, _)) = self.replies.get(&returned.reply) else { return };
+        let Some(open) = self.open.get_mut(&id) else { return };
+        match returned.what {
+            Return::NoResponders => {
+                let why = "the server said that nobody subscribes to the subject (503)".to_owned();
+                open.undelivered = Some((returned.at, why));
+            }
+            Return::NotStored(why) => {
+                let why = String::from_utf8_lossy(batch.text(why)).into_owned();
+                open.undelivered = Some((returned.at, why));
+            }
+            Return::Stored => {
+                open.stored = Some(returned.at);
+                // The wait is for a consumer now.
+                let due = returned.at + self.rules.settle_within;
+                if open.receivers.is_empty() {
+                    self.set_due(id, due);
+                } else if open.receivers.iter().all(|receiver| !receiver.from_store) {
+                    self.set_due(id, returned.at + GRACE);
+                }
+                return;
+            }
+            Return::Reply | Return::Empty => {
+                let streams_back = open.sent.as_ref().is_some_and(|task| task.streams_back);
+                if streams_back && returned.what == Return::Reply {
+                    return;
+                }
+                open.returned.get_or_insert(returned.at);
+                // Those who answer are seen to do so, or are not behind this proxy.
+                if open.receivers.iter().any(|receiver| receiver.state != State::Done) {
+                    return;
+                }
+            }
+        }
+        self.set_due(id, returned.at + GRACE);
+    }
+
+    fn settled(&mut self, settled: &Settled, batch: &Batch) {
+        let Some(&(id, number)) = self.replies.get(&settled.reply) else { return };
+        let settle_within = self.rules.settle_within;
+        let Some(open) = self.open.get_mut(&id) else { return };
+        let Some(receiver) = open.receivers.iter_mut().find(|receiver| Some(receiver.number) == number) else { return };
+        receiver.session = settled.session;
+        receiver.settle(settled.settlement, settled.at, batch);
+        let all_done = open.receivers.iter().all(|receiver| receiver.state == State::Done);
+        let more = matches!(settled.settlement, Settlement::Refused | Settlement::InProgress) || !all_done;
+        let due = if more { open.due.max(settled.at + settle_within) } else { settled.at + GRACE };
+        self.set_due(id, due);
+    }
+
+    fn beat(&mut self, agent: &AgentName, at: Timestamp) {
+        if self.beats.len() >= MOST_BEATS && !self.beats.contains_key(agent) {
+            self.beats.clear();
+        }
+        self.beats.insert(agent.clone(), at);
+    }
+
+    /// Whoever has gone answers no more; but another may take its message from a store.
+    fn closed(&mut self, _session: SessionId) {}
+
+    /// The handoff of that id, opened if it is not.
+    fn open(&mut self, id: HandoffId, due: Timestamp, now: Timestamp) -> &mut Open {
+        if !self.open.contains_key(&id) {
+            while self.open.len() >= self.rules.open_handoffs
+                && let Some(oldest) = self.order.pop_front()
+            {
+                if self.open.contains_key(&oldest) {
+                    self.evicted += 1;
+                    self.settle(oldest, End::Early, now);
+                }
+            }
+            // Those that are settled in other ways stay in the order until it is their turn.
+            if self.order.len() > 4 * self.rules.open_handoffs {
+                let open = &self.open;
+                self.order.retain(|id| open.contains_key(id));
+            }
+            self.order.push_back(id);
+            self.opened += 1;
+            self.rules.telemetry.handoff_opened();
+            self.due.push(Reverse((due, id)));
+        }
+        self.open.entry(id).or_insert_with(|| Open {
+            id,
+            sent: None,
+            receivers: Vec::new(),
+            due,
+            stored: None,
+            undelivered: None,
+            returned: None,
+        })
+    }
+
+    fn set_due(&mut self, id: HandoffId, due: Timestamp) {
+        if let Some(open) = self.open.get_mut(&id) {
+            open.due = due;
+            self.due.push(Reverse((due, id)));
+        }
+    }
+
+    fn expect(&mut self, reply: ReplyKey, id: HandoffId, receiver: Option<u64>) {
+        let most = 2 * self.rules.open_handoffs;
+        while self.reply_order.len() >= most
+            && let Some(oldest) = self.reply_order.pop_front()
+        {
+            self.replies.remove(&oldest);
+        }
+        let before = self.replies.insert(reply, (id, receiver));
+        if before.is_none() {
+            self.reply_order.push_back(reply);
+        }
+    }
+
+    /// The oldest handoff of that subject and content that this receiver has not had.
+    fn bare_id(&mut self, arrived: &Arrived, batch: &Batch) -> Option<HandoffId> {
+        let key = self.rules.number((batch.text(arrived.subject), arrived.hash?));
+        let candidates = self.bare.get_mut(&key)?;
+        candidates.retain(|id| self.open.contains_key(id));
+        let is_free = |id: &&HandoffId| {
+            let had = |open: &Open| open.receivers.iter().any(|receiver| receiver.number == arrived.receiver);
+            self.open.get(*id).is_some_and(|open| !had(open))
+        };
+        let found = candidates.iter().find(is_free).copied();
+        if candidates.is_empty() {
+            self.bare.remove(&key);
+        }
+        found
+    }
+
+    /// The record of what was sent may be on its way from another worker.
+    fn stray(&mut self, arrived: &Arrived, batch: &Batch) {
+        if self.strays.len() >= MOST_STRAYS {
+            self.strays.pop_front();
+        }
+        let mut own = Batch::default();
+        let subject = own.keep(batch.text(arrived.subject));
+        let arrived = Arrived {
+            agent: arrived.agent.clone(),
+            group: arrived.group.clone(),
+            template: arrived.template.clone(),
+            server: arrived.server.clone(),
+            said: None,
+            subject,
+            ..*arrived
+        };
+        self.strays.push_back((arrived, own));
+    }
+
+    fn join_strays(&mut self, now: Timestamp) {
+        for (arrived, batch) in std::mem::take(&mut self.strays) {
+            match self.bare_id(&arrived, &batch) {
+                Some(id) => self.receive(id, &arrived, &batch, true, now),
+                None => self.strays.push_back((arrived, batch)),
+            }
+        }
+    }
+
+    fn settle(&mut self, id: HandoffId, end: End, now: Timestamp) {
+        let Some(open) = self.open.remove(&id) else { return };
+        self.rules.telemetry.handoff_settled();
+        let beats = &self.beats;
+        spans::records(open, end, now, |receiver| beats.get(&receiver.agent).copied(), &mut self.records);
+        if self.open.is_empty() {
+            self.forget();
+        }
+    }
+
+    /// Nothing is open, so nothing refers to anything.
+    fn forget(&mut self) {
+        self.order.clear();
+        self.due.clear();
+        self.replies.clear();
+        self.reply_order.clear();
+        self.bare.clear();
+    }
+}
+
+/// Receivers of one handoff that are told apart.
+const MOST_RECEIVERS: usize = 256;

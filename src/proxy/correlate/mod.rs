@@ -1,0 +1,249 @@
+//! One thread joins what all sessions saw into handoffs, and gives their records to telemetry.
+//!
+//! ```text
+//! worker: Batch --try_send--> [queue of 16] --> Ledger: join by id, by reply subject, by content --> Telemetry::record
+//!           ^                                     |
+//!           '---- recycled <----------------------'   Load: record fewer, where there are more than can be
+//! ```
+//!
+//! No message waits for it: a batch for which there is no room is dropped and its records are counted.
+
+mod counters;
+mod ledger;
+mod open;
+mod spans;
+#[cfg(test)]
+mod tests;
+
+use std::io;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+pub(crate) use counters::{CorrelatorCounters, Counted};
+
+use self::ledger::Ledger;
+use super::observer::Rules;
+use super::record::Batch;
+use crate::model::Timestamp;
+
+/// Batches that wait.
+const QUEUE: usize = 16;
+
+/// Empty batches that are kept.
+const SPARE: usize = 4;
+
+/// How often what is due is looked for.
+const TICK: Duration = Duration::from_millis(50);
+
+/// How long the thread sleeps where nothing is open.
+const IDLE: Duration = Duration::from_secs(1);
+
+/// How often the load is weighed.
+const WEIGHED: Duration = Duration::from_millis(100);
+
+/// The thread, and the way to it.
+#[derive(Debug)]
+pub(crate) struct Correlator {
+    outlet: Outlet,
+    shared: Arc<Shared>,
+    thread: JoinHandle<()>,
+}
+
+/// Takes the batches of one worker. Cloning it is cheap.
+#[derive(Clone, Debug)]
+pub(crate) struct Outlet {
+    queue: SyncSender<Message>,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    counters: Arc<CorrelatorCounters>,
+    spare: Mutex<Vec<Batch>>,
+    open: AtomicUsize,
+}
+
+#[derive(Debug)]
+enum Message {
+    Batch(Batch),
+    Drain(SyncSender<()>),
+}
+
+impl Correlator {
+    /// Starts the thread. It ends when this and all outlets are gone.
+    ///
+    /// # Errors
+    /// If there can be no further thread.
+    pub(crate) fn start(rules: Arc<Rules>) -> io::Result<Self> {
+        let (queue, received) = sync_channel(QUEUE);
+        let shared = Arc::new(Shared::default());
+        let run = {
+            let shared = Arc::clone(&shared);
+            move || {
+                Run {
+                    ledger: Ledger::new(Arc::clone(&rules)),
+                    rules,
+                    shared,
+                    weighed: Instant::now(),
+                    opened: 0,
+                    calm: 0,
+                }
+                .run(&received)
+            }
+        };
+        let thread = std::thread::Builder::new().name("proxy-correlator".to_owned()).spawn(run)?;
+        Ok(Self { outlet: Outlet { queue, shared: Arc::clone(&shared) }, shared, thread })
+    }
+
+    /// A way for one worker's batches.
+    pub(crate) fn outlet(&self) -> Outlet {
+        self.outlet.clone()
+    }
+
+    pub(crate) fn counters(&self) -> Arc<CorrelatorCounters> {
+        Arc::clone(&self.shared.counters)
+    }
+
+    /// Handoffs of which more may be heard.
+    pub(crate) fn open_handoffs(&self) -> usize {
+        self.shared.open.load(Ordering::Relaxed)
+    }
+
+    /// Settles everything with what is known, within that time. `false`: it took longer, and goes on.
+    pub(crate) fn drain(&self, within: Duration) -> bool {
+        let (done, is_done) = sync_channel(1);
+        let until = Instant::now() + within;
+        let mut message = Message::Drain(done);
+        // The queue is short, and the thread empties it in milliseconds.
+        while let Err(TrySendError::Full(again)) = self.outlet.queue.try_send(message) {
+            if Instant::now() >= until {
+                return false;
+            }
+            message = again;
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        is_done.recv_timeout(until.saturating_duration_since(Instant::now())).is_ok()
+    }
+
+    /// Settles everything and ends the thread. All outlets must be gone.
+    pub(crate) fn finish(self) {
+        let Self { outlet, thread, .. } = self;
+        drop(outlet);
+        if thread.join().is_err() {
+            tracing::error!("the correlator has panicked; spans were lost");
+        }
+    }
+}
+
+impl Outlet {
+    /// Takes what is in a batch, and leaves it empty. Never waits: if there is no room, it is lost and counted.
+    pub(crate) fn ship(&self, batch: &mut Batch) {
+        if batch.is_empty() {
+            return;
+        }
+        let spare = self.shared.spare.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let full = std::mem::replace(batch, spare.unwrap_or_default());
+        if let Err(TrySendError::Full(Message::Batch(lost)) | TrySendError::Disconnected(Message::Batch(lost))) =
+            self.queue.try_send(Message::Batch(full))
+        {
+            self.shared.counters.add(Counted::QueueFull, lost.records().len() as u64);
+            self.shared.counters.add(Counted::Shed, lost.shed_count());
+            self.shared.recycle(lost);
+        }
+    }
+}
+
+impl Shared {
+    fn recycle(&self, mut batch: Batch) {
+        batch.clear();
+        let mut spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner);
+        if spare.len() < SPARE {
+            spare.push(batch);
+        }
+    }
+}
+
+struct Run {
+    ledger: Ledger,
+    rules: Arc<Rules>,
+    shared: Arc<Shared>,
+    weighed: Instant,
+    /// Handoffs since the load was weighed.
+    opened: u64,
+    /// How many times in a row there was room for twice as many.
+    calm: u32,
+}
+
+impl Run {
+    fn run(mut self, received: &Receiver<Message>) {
+        loop {
+            let wait = if self.ledger.open_count() > 0 || self.rules.load.level() > 0 { TICK } else { IDLE };
+            match received.recv_timeout(wait) {
+                Ok(Message::Batch(batch)) => {
+                    self.shared.counters.add(Counted::Shed, batch.shed_count());
+                    self.ledger.take(&batch, Timestamp::now());
+                    self.shared.recycle(batch);
+                }
+                Ok(Message::Drain(done)) => {
+                    self.ledger.drain(Timestamp::now());
+                    self.give_away();
+                    // Nobody waits any more if it took too long.
+                    let _ = done.send(());
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+            self.ledger.tick(Timestamp::now());
+            self.give_away();
+            self.weigh();
+        }
+        self.ledger.drain(Timestamp::now());
+        self.give_away();
+    }
+
+    fn give_away(&mut self) {
+        self.shared.open.store(self.ledger.open_count(), Ordering::Relaxed);
+        let records = self.ledger.records();
+        if records.is_empty() {
+            return;
+        }
+        let room = self.rules.telemetry.room();
+        let lost = records.len().saturating_sub(room);
+        self.shared.counters.add(Counted::Recorded, (records.len() - lost) as u64);
+        self.shared.counters.add(Counted::TelemetryFull, lost as u64);
+        // The oldest go; those that are lost are never given to telemetry, so that it does not count them again.
+        records.truncate(room);
+        self.rules.telemetry.record_all(std::mem::take(records));
+        if lost > 0 {
+            self.rules.load.halve();
+        }
+    }
+
+    /// Records fewer handoffs where there are more than can be, and more again where there is room.
+    fn weigh(&mut self) {
+        let (opened, evicted) = self.ledger.counts();
+        self.shared.counters.add(Counted::Evicted, evicted);
+        self.opened += opened;
+        let most = u64::from(self.rules.handoffs_per_second) * WEIGHED.as_millis() as u64 / 1000;
+        if self.opened > most {
+            self.rules.load.halve();
+            self.calm = 0;
+            self.begin();
+        } else if self.weighed.elapsed() >= WEIGHED {
+            self.calm = if self.opened < most / 3 { self.calm + 1 } else { 0 };
+            if self.calm >= 10 {
+                self.rules.load.double();
+                self.calm = 0;
+            }
+            self.begin();
+        }
+    }
+
+    fn begin(&mut self) {
+        self.weighed = Instant::now();
+        self.opened = 0;
+    }
+}

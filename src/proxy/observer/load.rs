@@ -1,0 +1,63 @@
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use crate::model::HandoffId;
+
+/// How many handoffs are recorded: all, or one in 2, 4, 8, ... where there are more than can be.
+///
+/// Chosen by the random part of the handoff's id, so that all who see a handoff choose alike, and one that is recorded is
+/// recorded whole. What goes into messages does not depend on it.
+#[derive(Debug, Default)]
+pub(crate) struct Load(AtomicU8);
+
+/// One in 65,536.
+const HIGHEST: u8 = 16;
+
+impl Load {
+    /// Whether a handoff is recorded.
+    #[inline]
+    pub(crate) fn takes(&self, id: &HandoffId) -> bool {
+        let level = self.0.load(Ordering::Relaxed);
+        if level == 0 {
+            return true;
+        }
+        let bytes = id.as_bytes();
+        let random = u16::from_be_bytes([bytes[14], bytes[15]]);
+        random.trailing_zeros() >= u32::from(level)
+    }
+
+    /// Records half as many from now on.
+    pub(crate) fn halve(&self) {
+        self.0.store((self.0.load(Ordering::Relaxed) + 1).min(HIGHEST), Ordering::Relaxed);
+    }
+
+    /// Records twice as many from now on.
+    pub(crate) fn double(&self) {
+        self.0.store(self.0.load(Ordering::Relaxed).saturating_sub(1), Ordering::Relaxed);
+    }
+
+    pub(crate) fn level(&self) -> u8 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Timestamp;
+
+    #[test]
+    fn each_level_takes_half_of_what_the_one_below_takes() {
+        let ids: Vec<HandoffId> = (0..4096).map(|_| HandoffId::new(Timestamp::EPOCH)).collect();
+        let load = Load::default();
+        assert!(ids.iter().all(|id| load.takes(id)));
+        load.halve();
+        load.halve();
+        let quarter: Vec<_> = ids.iter().filter(|id| load.takes(id)).collect();
+        assert!((900..1150).contains(&quarter.len()), "{}", quarter.len());
+        load.double();
+        assert!(quarter.iter().all(|id| load.takes(id)), "what a level takes, a lower one takes too");
+        load.double();
+        load.double();
+        assert_eq!(load.level(), 0);
+    }
+}

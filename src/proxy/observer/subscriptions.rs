@@ -1,0 +1,87 @@
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::rules::Rules;
+use crate::model::AgentName;
+
+/// Subscriptions of one session that are remembered. Those beyond it are the session's, without a name of their own.
+const MOST: usize = 65_536;
+
+/// Longest subscription id that is remembered, in bytes.
+const LONGEST_SID: usize = 256;
+
+/// What a client has subscribed to.
+#[derive(Debug, Default)]
+pub(super) struct Subscriptions(HashMap<Box<[u8]>, Subscription>);
+
+/// One subscription.
+#[derive(Clone, Debug)]
+pub(super) struct Subscription {
+    /// Its number, which no other in the process has.
+    pub(super) number: u64,
+    /// The agent that it is of, if it says.
+    pub(super) agent: Option<AgentName>,
+    pub(super) group: Option<Arc<str>>,
+    /// Messages until it ends by itself.
+    left: Option<u64>,
+    seen: u64,
+}
+
+impl Subscriptions {
+    pub(super) fn add(&mut self, sid: &[u8], subject: &[u8], group: Option<&[u8]>, number: u64, rules: &Rules) {
+        if self.0.len() >= MOST || sid.len() > LONGEST_SID {
+            return;
+        }
+        let agent = rules.subscriber(subject, group);
+        let group = group.map(|group| String::from_utf8_lossy(group).into());
+        // A second SUB with the same id is none to the server.
+        self.0.entry(sid.into()).or_insert(Subscription { number, agent, group, left: None, seen: 0 });
+    }
+
+    pub(super) fn end(&mut self, sid: &[u8], max: Option<u64>) {
+        match (max, self.0.get_mut(sid)) {
+            (Some(max), Some(subscription)) if max > subscription.seen => {
+                subscription.left = Some(max - subscription.seen);
+            }
+            _ => {
+                self.0.remove(sid);
+            }
+        }
+    }
+
+    /// The subscription that a message came for. Counts it.
+    #[inline]
+    pub(super) fn take(&mut self, sid: &[u8]) -> Option<Subscription> {
+        let subscription = self.0.get_mut(sid)?;
+        subscription.seen += 1;
+        let is_last = subscription.left.as_mut().is_some_and(|left| {
+            *left = left.saturating_sub(1);
+            *left == 0
+        });
+        if is_last { self.0.remove(sid) } else { Some(subscription.clone()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::telemetry::Telemetry;
+
+    #[test]
+    fn a_subscription_ends_when_told_or_after_its_number_of_messages() {
+        let rules = Rules::new(Telemetry::off());
+        let mut subscriptions = Subscriptions::default();
+        for sid in [b"1", b"2", b"3"] {
+            subscriptions.add(sid, b"a", Some(b"workers"), 7, &rules);
+        }
+        assert_eq!(subscriptions.take(b"1").unwrap().group.as_deref(), Some("workers"));
+        subscriptions.end(b"1", Some(2));
+        assert!(subscriptions.take(b"1").is_some());
+        assert!(subscriptions.take(b"1").is_none(), "the second was the last");
+        subscriptions.end(b"2", None);
+        assert!(subscriptions.take(b"2").is_none());
+        subscriptions.take(b"3");
+        subscriptions.end(b"3", Some(1));
+        assert!(subscriptions.take(b"3").is_none(), "it had its one already");
+    }
+}

@@ -1,0 +1,121 @@
+use std::ops::Range;
+
+/// Bytes of a read buffer. A worker has a few, and lends one to a connection for as long as a frame is unfinished in it.
+pub(crate) const READ_BYTES: usize = 128 << 10;
+
+/// Buffers that are kept while nobody needs them.
+const SPARE: usize = 2;
+
+/// Largest buffer that is kept: one that has held a frame of 1 MiB.
+const KEPT_BYTES: usize = (1 << 20) + (READ_BYTES << 1);
+
+/// A piece of what is to be written: of the bytes that were read, or of those that were made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Piece {
+    Read(Range<usize>),
+    Made(Range<usize>),
+}
+
+/// Pieces of a read that are shorter than this are copied together: a slice of its own costs the kernel more.
+const OWN_SLICE: usize = 4096;
+
+/// What all connections of one worker share, as only one of them runs at a time.
+#[derive(Debug, Default)]
+pub(crate) struct Buffers {
+    spare: Vec<Vec<u8>>,
+    pub(crate) out: Output,
+    /// Room for one header block.
+    pub(crate) block: Vec<u8>,
+}
+
+impl Buffers {
+    /// A buffer of [`READ_BYTES`] at least.
+    pub(crate) fn lend(&mut self) -> Vec<u8> {
+        self.spare.pop().unwrap_or_else(|| vec![0; READ_BYTES])
+    }
+
+    /// Takes a buffer back.
+    pub(crate) fn take_back(&mut self, buffer: Vec<u8>) {
+        if self.spare.len() < SPARE && buffer.len() <= KEPT_BYTES {
+            self.spare.push(buffer);
+        }
+    }
+}
+
+/// One batch of bytes for one side: what was read, with what was made in between.
+#[derive(Debug, Default)]
+pub(crate) struct Output {
+    pub(crate) made: Vec<u8>,
+    pub(crate) pieces: Vec<Piece>,
+}
+
+impl Output {
+    pub(crate) fn clear(&mut self) {
+        self.made.clear();
+        self.pieces.clear();
+    }
+
+    /// Bytes of the read buffer go on as they are.
+    pub(crate) fn pass(&mut self, read: &[u8], range: Range<usize>) {
+        if range.is_empty() {
+            return;
+        }
+        match self.pieces.last_mut() {
+            Some(Piece::Read(last)) if last.end == range.start => last.end = range.end,
+            Some(_) if range.len() < OWN_SLICE => {
+                let start = self.made.len();
+                self.made.extend_from_slice(&read[range]);
+                self.made_since(start);
+            }
+            _ => self.pieces.push(Piece::Read(range)),
+        }
+    }
+
+    /// What was appended to `made` since it had this length goes on.
+    pub(crate) fn made_since(&mut self, start: usize) {
+        let end = self.made.len();
+        match self.pieces.last_mut() {
+            Some(Piece::Made(last)) if last.end == start => last.end = end,
+            _ => self.pieces.push(Piece::Made(start..end)),
+        }
+    }
+
+    /// The bytes of a piece.
+    pub(crate) fn bytes<'a>(&'a self, read: &'a [u8], piece: &Piece) -> &'a [u8] {
+        match piece {
+            Piece::Read(range) => &read[range.clone()],
+            Piece::Made(range) => &self.made[range.clone()],
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(out: &Output, read: &[u8]) -> String {
+        out.pieces.iter().map(|piece| String::from_utf8_lossy(out.bytes(read, piece)).into_owned()).collect()
+    }
+
+    #[test]
+    fn neighbours_are_one_piece_and_short_ones_are_copied_together() {
+        let read = b"abcdef".repeat(1000);
+        let mut out = Output::default();
+        out.pass(&read, 0..3);
+        out.pass(&read, 3..5);
+        assert_eq!(out.pieces, [Piece::Read(0..5)]);
+        out.made.extend_from_slice(b"XY");
+        out.made_since(0);
+        out.pass(&read, 5..6);
+        assert_eq!((out.pieces.len(), text(&out, &read).as_str()), (2, "abcdeXYf"));
+        out.pass(&read, 6..5500);
+        assert_eq!(out.pieces.last(), Some(&Piece::Read(6..5500)));
+    }
+
+    #[test]
+    fn a_huge_buffer_is_not_kept() {
+        let mut buffers = Buffers::default();
+        buffers.take_back(vec![0; KEPT_BYTES + 1]);
+        assert_eq!(buffers.lend().len(), READ_BYTES);
+    }
+}

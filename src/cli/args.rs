@@ -1,6 +1,6 @@
 use clap::{Args, Parser, Subcommand};
 
-use super::{demo, replay};
+use super::{demo, replay, trace, why};
 
 /// Traces the handoffs between agents over NATS.
 #[derive(Debug, Parser)]
@@ -17,6 +17,8 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     Demo(demo::Arguments),
     Replay(replay::Arguments),
+    Trace(trace::Arguments),
+    Why(why::Arguments),
 }
 
 /// Where the NATS server is.

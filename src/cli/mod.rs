@@ -1,13 +1,17 @@
-//! The `wilco` command: a small stage for the newsroom demo, and a replay of recorded conversations.
+//! The `wilco` command: a small stage for the newsroom demo, a replay of recorded conversations,
+//! and what the spans of workflows tell.
 //!
 //! Exit codes: 0 all is well, 1 a failure was found, 2 it could not be told, or the command was not understood.
 
 mod args;
 mod demo;
+mod files;
 mod printer;
 mod replay;
 mod server;
 mod telemetry;
+mod trace;
+mod why;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -50,6 +54,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         match arguments.command {
             Command::Demo(demo) => demo::run(demo).await,
             Command::Replay(replay) => replay::run(replay).await,
+            Command::Trace(trace) => trace::run(&trace),
+            Command::Why(why) => why::run(&why),
         }
     });
     // Whatever is still going on must not keep the command from ending.

@@ -136,6 +136,12 @@ impl Causality {
         found
     }
 
+    /// What a task may rest on, of which it is only guessed that it does.
+    pub(super) fn guessed_parts(&self, at: usize) -> impl Iterator<Item = usize> {
+        let above = self.edges.edges_directed(node(at, Part::Task), Direction::Incoming);
+        above.filter(|edge| *edge.weight() < 1.0).map(|edge| edge.source().index() / 2)
+    }
+
     /// How many steps of cause lie above each node.
     pub(super) fn depths(&self) -> Vec<usize> {
         let mut depths = vec![0; self.edges.node_count()];
@@ -169,6 +175,7 @@ impl Causality {
                 unheld.push(at);
             }
         }
+        let unseen: Vec<usize> = (0..handoffs.len()).filter(|at| handoffs[*at].is_unseen()).collect();
         let incomplete: Vec<usize> = (0..handoffs.len()).filter(|at| lacks_lineage(graph, *at)).collect();
         let mut guessed = Vec::new();
         for batch in incomplete.chunks(BATCH).take(BATCHES) {
@@ -183,8 +190,14 @@ impl Causality {
                     continue;
                 }
                 let makers = held.get(&(handoff.from, handoff.parent)).into_iter().flatten();
-                let makers = makers.filter(|maker| free(maker) && !began_later(graph, at, **maker));
+                // What never gave a result can be what is missing, whenever it was sent.
+                let owed = |maker: &usize| !handoffs[*maker].has_result() || !began_later(graph, at, *maker);
+                let makers = makers.filter(|maker| free(maker) && owed(maker));
                 guessed.extend(makers.map(|maker| (*maker, at, GUESSED)));
+                if handoff.attempts.last().is_none_or(|sent| sent.inputs().any(|hash| !graph.makers.contains_key(hash)))
+                {
+                    guessed.extend(unseen.iter().filter(|maker| free(maker)).map(|maker| (*maker, at, GUESSED)));
+                }
             }
         }
         for (maker, at, weight) in guessed {

@@ -9,4 +9,4 @@ pub(super) fn judge(_graph: &Graph<'_>, ranked: &[Ranked]) -> Vec<f64> {
 }
 
 /// Below this nobody is accused.
-pub(super) const ACCUSED: f64 = 0.5;
+pub(super) const ACCUSED: f64 = 0.35;

@@ -3,6 +3,7 @@ use opentelemetry::trace::SpanId;
 use super::causality::node;
 use super::confidence::ACCUSED;
 use super::finding::Finding;
+use super::owed::{Owed, Records, owed};
 use super::ranking::Ranked;
 use super::view::View;
 use crate::model::MismatchKind;
@@ -42,6 +43,10 @@ pub struct Diagnosis {
     /// Every handoff with evidence that something is wrong with it, best first. Where the status is not
     /// [`Status::Failure`], these are what was seen and did not suffice.
     pub ranked: Vec<Cause>,
+    /// What was due and is not on record.
+    pub owed: Vec<Owed>,
+    /// How much of the workflow is on record.
+    pub records: Records,
 }
 
 /// A handoff that broke.
@@ -95,7 +100,14 @@ impl Diagnosis {
             None => Status::Unknown,
         };
         let failure = accused.then(|| failure(view, &ranked, &causes)).flatten();
-        Self { workflow: workflow.to_owned(), status, failure, ranked: causes }
+        Self {
+            workflow: workflow.to_owned(),
+            status,
+            failure,
+            ranked: causes,
+            owed: owed(view.graph),
+            records: Records::of(view.graph),
+        }
     }
 }
 

@@ -13,7 +13,7 @@ use super::workflow::Workflow;
 pub fn find_failure(workflow: &Workflow) -> Diagnosis {
     let graph = workflow.graph();
     let causality = Causality::of(&graph);
-    let view = View { graph: &graph, causality: &causality };
+    let view = View::of(&graph, &causality);
     let findings = rules::find(&view);
     let ranked = rank(&view, findings);
     let causes = confidence::judge(&graph, &ranked);

@@ -1,7 +1,7 @@
 use opentelemetry::trace::SpanId;
 
 use super::causality::node;
-use super::confidence::ACCUSED;
+use super::confidence::suffices;
 use super::finding::Finding;
 use super::owed::{Owed, Records, owed};
 use super::ranking::Ranked;
@@ -85,13 +85,19 @@ const LISTED: usize = 64;
 const COUNTED: usize = 100_000;
 
 impl Diagnosis {
-    pub(super) fn new(workflow: &str, view: &View<'_, '_>, ranked: Vec<Ranked>, confidences: Vec<f64>) -> Self {
+    pub(super) fn new(
+        workflow: &str,
+        view: &View<'_, '_>,
+        ranked: &[Ranked],
+        confidences: Vec<f64>,
+        records: Records,
+    ) -> Self {
         let causes: Vec<Cause> = ranked
             .iter()
             .zip(confidences)
             .map(|(ranked, confidence)| cause(view, &ranked.finding, confidence))
             .collect();
-        let accused = causes.first().is_some_and(|first| first.confidence >= ACCUSED) && view.graph.ok != Some(true);
+        let accused = causes.first().is_some_and(|first| suffices(first.confidence, view.graph.ok));
         let status = match view.graph.ok {
             _ if accused => Status::Failure,
             Some(true) => Status::Clean,
@@ -99,15 +105,8 @@ impl Diagnosis {
             None if causes.is_empty() => Status::Clean,
             None => Status::Unknown,
         };
-        let failure = accused.then(|| failure(view, &ranked, &causes)).flatten();
-        Self {
-            workflow: workflow.to_owned(),
-            status,
-            failure,
-            ranked: causes,
-            owed: owed(view.graph),
-            records: Records::of(view.graph),
-        }
+        let failure = accused.then(|| failure(view, ranked, &causes)).flatten();
+        Self { workflow: workflow.to_owned(), status, failure, ranked: causes, owed: owed(view.graph), records }
     }
 }
 

@@ -14,8 +14,6 @@ pub(super) struct Ranked {
     pub(super) finding: Finding,
     /// What is left, 0 to 1.
     pub(super) score: f64,
-    /// The strongest evidence above it.
-    pub(super) inherited: f64,
 }
 
 /// How much of a finding an equally certain one above it explains.
@@ -61,7 +59,7 @@ pub(super) fn rank(view: &View<'_, '_>, findings: Vec<Finding>) -> Vec<Ranked> {
             inherited = inherited.max(LACKS_A_PART);
         }
         let score = finding.weight * (1.0 - explained(finding.kind) * inherited);
-        let ranked = Ranked { finding, score, inherited };
+        let ranked = Ranked { finding, score };
         best.entry(ranked.finding.handoff)
             .and_modify(|best| {
                 if key(&ranked) > key(best) {

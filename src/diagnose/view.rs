@@ -37,7 +37,7 @@ pub(super) enum Missing {
 }
 
 /// What is left of the weight of an attempt that failed, where a later one may have made it good.
-pub(super) const MADE_GOOD: f64 = 0.4;
+pub(super) const MADE_GOOD: f64 = 0.3;
 
 /// Words by which a sender says that a result may never be needed.
 const OPTIONAL: [&str; 6] =

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`architecture`] | who wants to change something: the map, the life of a handoff, what must stay true and which test says so |
 //! | [`design`] | who wonders why: decisions, with what was measured |
+//! | [`diagnosis`] | who asks how blame works, and where it is weak |
 //! | [`changelog`] | who upgrades |
 //!
 //! The contract for other languages is with the code that keeps it: [`crate::wire::contract`]. Every kind of mismatch,
@@ -13,6 +14,8 @@
 pub mod architecture {}
 #[doc = include_str!("changelog.md")]
 pub mod changelog {}
+#[doc = include_str!("diagnosis.md")]
+pub mod diagnosis {}
 #[doc = include_str!("design.md")]
 pub mod design {}
 

@@ -18,8 +18,8 @@ use crate::verify::intent::{Comparer, Comparison, compare};
 
 /// How much one hop that keeps a slot speaks for its being handed down, and one that does not against it: logarithms of
 /// how much likelier each is then.
-const KEPT: f64 = 1.2;
-const CHANGED: f64 = -2.6;
+const KEPT: f64 = 1.8;
+const CHANGED: f64 = -3.1;
 /// Words by which a sender says that a change is meant.
 const MEANT: [&str; 4] = ["on purpose", "deliberate", "intentional", "as agreed"];
 
@@ -69,7 +69,7 @@ pub(super) fn find(view: &View<'_, '_>, found: &mut Vec<Finding>) {
     for (at, (handed_down, words)) in of_handoff {
         let handoff = &handoffs[at];
         // A readback shows what was read, not what was sent.
-        let sureness = if handoff.intent_sent().is_some() { 0.92 } else { 0.5 };
+        let sureness = if handoff.intent_sent().is_some() { 0.92 } else { 0.42 };
         let spans = handoff
             .span_ids()
             .into_iter()

@@ -3,8 +3,9 @@ use std::path::PathBuf;
 use anyhow::Context;
 
 use super::Outcome;
+use super::files::read;
 use super::printer::Printer;
-use super::source::{DEFAULT_DB, read};
+use super::source::DEFAULT_DB;
 use crate::store::{Store, StoreOptions};
 
 /// Put spans from files of OTLP/JSON into a database

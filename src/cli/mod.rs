@@ -1,5 +1,5 @@
 //! The `wilco` command: an embedded bus, a small stage for the newsroom demo, a proxy, a replay of recorded
-//! conversations, and a trace store to keep and to question.
+//! conversations, a trace store to keep and to question, and what the spans of workflows tell.
 //!
 //! Exit codes: 0 all is well, 1 a failure was found, 2 it could not be told, or the command was not understood.
 
@@ -7,6 +7,7 @@ mod args;
 mod bus;
 mod demo;
 mod export;
+mod files;
 mod import;
 mod printer;
 mod proxy;
@@ -19,7 +20,9 @@ mod stats;
 mod table;
 mod tail;
 mod telemetry;
+mod trace;
 mod units;
+mod why;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -70,6 +73,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             Command::Tail(arguments) => tail::run(arguments).await,
             Command::Import(arguments) => import::run(arguments).await,
             Command::Export(arguments) => export::run(arguments).await,
+            Command::Trace(arguments) => trace::run(&arguments).await,
+            Command::Why(arguments) => why::run(&arguments).await,
         }
     });
     // Whatever is still going on must not keep the command from ending.

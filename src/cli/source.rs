@@ -1,14 +1,17 @@
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use anyhow::{Context, bail};
+use anyhow::{anyhow, bail};
 
-use crate::model::Span;
-use crate::otlp;
+use super::files::read;
+use crate::diagnose::Workflow;
 use crate::store::{Store, StoreOptions};
 use crate::workflows::Workflows;
 
 /// Where the database is, if nothing else is said.
 pub(crate) const DEFAULT_DB: &str = "wilco.db";
+
+/// Workflows that are asked for at once.
+const PAGE: usize = 500;
 
 /// Where a command looks: a running server, a database file, or files of OTLP/JSON.
 #[derive(Clone, Debug, clap::Args)]
@@ -19,8 +22,8 @@ pub(crate) struct SourceArguments {
     /// Read this database file. Default: wilco.db, if there is one
     #[arg(long, value_name = "FILE", conflicts_with = "file")]
     db: Option<PathBuf>,
-    /// Read these files of OTLP/JSON, one request per line, as the OpenTelemetry Collector's file exporter writes them;
-    /// - is standard input
+    /// Read these files of OTLP/JSON: one request per line, as the OpenTelemetry Collector's file exporter writes them, or
+    /// one request in all. `-` is standard input
     #[arg(long, value_name = "FILE", num_args = 1..)]
     file: Vec<PathBuf>,
 }
@@ -36,6 +39,50 @@ impl SourceArguments {
             return Ok(Workflows::server(url)?);
         }
         Ok(Workflows::of(self.store().await?))
+    }
+
+    /// Gives one workflow, or, without an id, each that there is: those of files in the order in which they are first
+    /// heard of, others by when something last came, newest first.
+    pub(crate) async fn each(&self, id: Option<&str>, mut take: impl FnMut(&Workflow)) -> anyhow::Result<()> {
+        if !self.file.is_empty() {
+            return self.each_in_files(id, take);
+        }
+        let workflows = self.open().await?;
+        if let Some(id) = id {
+            take(&workflows.get_trace(id).await?);
+            return Ok(());
+        }
+        for offset in (0..).step_by(PAGE) {
+            let page = workflows.list(PAGE, offset).await?;
+            for summary in &page {
+                take(&workflows.get_trace(&summary.id).await?);
+            }
+            if page.len() < PAGE {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn each_in_files(&self, id: Option<&str>, mut take: impl FnMut(&Workflow)) -> anyhow::Result<()> {
+        let mut spans = Vec::new();
+        for file in &self.file {
+            read(file, |more| {
+                spans.extend(more);
+                Ok(())
+            })?;
+        }
+        let workflows = Workflow::group(spans);
+        let Some(id) = id else {
+            workflows.iter().for_each(take);
+            return Ok(());
+        };
+        let found = workflows.iter().find(|workflow| workflow.id() == id).ok_or_else(|| {
+            let count = workflows.len();
+            anyhow!("no span names the workflow {id:?}; there are {count} others, and `wilco why --all` names each")
+        })?;
+        take(found);
+        Ok(())
     }
 
     /// What is read in this process: a database, or files.
@@ -64,29 +111,4 @@ impl SourceArguments {
         }
         Ok(store)
     }
-}
-
-/// Reads requests of OTLP/JSON, one per line, and gives the spans of each.
-pub(crate) fn read(path: &Path, mut take: impl FnMut(Vec<Span>) -> anyhow::Result<()>) -> anyhow::Result<()> {
-    let input: Box<dyn std::io::Read> = if path == Path::new("-") {
-        Box::new(std::io::stdin().lock())
-    } else {
-        Box::new(std::fs::File::open(path).with_context(|| format!("{}", path.display()))?)
-    };
-    let mut lines = std::io::BufReader::with_capacity(1 << 20, input);
-    let mut line = Vec::new();
-    for number in 1_u64.. {
-        let here = || format!("{}: line {number}", path.display());
-        line.clear();
-        let limit = otlp::limits::LONGEST_REQUEST as u64 + 1;
-        let read = std::io::BufRead::read_until(&mut std::io::Read::take(&mut lines, limit), b'\n', &mut line)
-            .with_context(here)?;
-        if read == 0 {
-            break;
-        }
-        if !line.trim_ascii().is_empty() {
-            take(otlp::from_json(line.trim_ascii_end()).with_context(here)?).with_context(here)?;
-        }
-    }
-    Ok(())
 }

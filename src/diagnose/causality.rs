@@ -72,12 +72,16 @@ impl Causality {
     pub(super) fn inherited(&self, own: &[f64]) -> Vec<f64> {
         let mut inherited = vec![0.0_f64; own.len()];
         for group in &self.order {
-            for &at in group {
-                let above = self.edges.edges_directed(at, Direction::Incoming).map(|edge| {
-                    let cause = edge.source();
-                    edge.weight() * own[cause.index()].max(inherited[cause.index()])
-                });
-                inherited[at.index()] = above.fold(0.0, f64::max);
+            // In a circle nobody is above anybody, so that only what comes from outside it counts, for all of it alike.
+            let above = group.iter().flat_map(|at| self.edges.edges_directed(*at, Direction::Incoming));
+            let outside = above.filter(|edge| group.len() == 1 || !group.contains(&edge.source()));
+            let strongest = outside.map(|edge| {
+                let cause = edge.source().index();
+                edge.weight() * own[cause].max(inherited[cause])
+            });
+            let strongest = strongest.fold(0.0, f64::max);
+            for at in group {
+                inherited[at.index()] = strongest;
             }
         }
         inherited
@@ -136,13 +140,20 @@ impl Causality {
         found
     }
 
+    /// What a task may rest on, of which it is only guessed that it does.
+    pub(super) fn guessed_parts(&self, at: usize) -> impl Iterator<Item = usize> {
+        let above = self.edges.edges_directed(node(at, Part::Task), Direction::Incoming);
+        above.filter(|edge| *edge.weight() < 1.0).map(|edge| edge.source().index() / 2)
+    }
+
     /// How many steps of cause lie above each node.
     pub(super) fn depths(&self) -> Vec<usize> {
         let mut depths = vec![0; self.edges.node_count()];
         for group in &self.order {
-            for &at in group {
-                let above = self.edges.neighbors_directed(at, Direction::Incoming).map(|near| depths[near.index()] + 1);
-                depths[at.index()] = above.max().unwrap_or(0);
+            let above = group.iter().flat_map(|at| self.edges.neighbors_directed(*at, Direction::Incoming));
+            let depth = above.map(|near| depths[near.index()] + 1).max().unwrap_or(0);
+            for at in group {
+                depths[at.index()] = depth;
             }
         }
         depths
@@ -169,6 +180,7 @@ impl Causality {
                 unheld.push(at);
             }
         }
+        let unseen: Vec<usize> = (0..handoffs.len()).filter(|at| handoffs[*at].is_unseen()).collect();
         let incomplete: Vec<usize> = (0..handoffs.len()).filter(|at| lacks_lineage(graph, *at)).collect();
         let mut guessed = Vec::new();
         for batch in incomplete.chunks(BATCH).take(BATCHES) {
@@ -183,13 +195,41 @@ impl Causality {
                     continue;
                 }
                 let makers = held.get(&(handoff.from, handoff.parent)).into_iter().flatten();
-                let makers = makers.filter(|maker| free(maker) && !began_later(graph, at, **maker));
+                // What never gave a result can be what is missing, whenever it was sent.
+                let owed = |maker: &usize| !handoffs[*maker].has_result() || !began_later(graph, at, *maker);
+                let makers = makers.filter(|maker| free(maker) && owed(maker));
                 guessed.extend(makers.map(|maker| (*maker, at, GUESSED)));
+                if handoff.attempts.last().is_none_or(|sent| sent.inputs().any(|hash| !graph.makers.contains_key(hash)))
+                {
+                    guessed.extend(unseen.iter().filter(|maker| free(maker)).map(|maker| (*maker, at, GUESSED)));
+                }
             }
         }
         for (maker, at, weight) in guessed {
             self.edges.add_edge(node(maker, Part::Result), node(at, Part::Task), weight);
         }
+        self.order = order(&self.edges);
+        // A guess that closes a circle is wrong somewhere: first those go that their sender's own order speaks against.
+        self.drop_guesses_in_circles(|maker, at| began_later(graph, at, maker));
+        self.drop_guesses_in_circles(|_, _| true);
+    }
+
+    fn drop_guesses_in_circles(&mut self, drops: impl Fn(usize, usize) -> bool) {
+        if self.order.len() == self.edges.node_count() {
+            return;
+        }
+        let mut circle_of = vec![0; self.edges.node_count()];
+        for (circle, group) in self.order.iter().enumerate() {
+            for node in group {
+                circle_of[node.index()] = circle;
+            }
+        }
+        self.edges.retain_edges(|edges, edge| {
+            let Some((cause, effect)) = edges.edge_endpoints(edge) else { return true };
+            let (cause, effect) = (cause.index(), effect.index());
+            let is_sure = edges[edge] >= 1.0 || circle_of[cause] != circle_of[effect];
+            is_sure || !drops(cause / 2, effect / 2)
+        });
         self.order = order(&self.edges);
     }
 }

@@ -1,8 +1,9 @@
 use opentelemetry::trace::SpanId;
 
 use super::causality::node;
-use super::confidence::ACCUSED;
+use super::confidence::suffices;
 use super::finding::Finding;
+use super::owed::{Owed, Records, owed};
 use super::ranking::Ranked;
 use super::view::View;
 use crate::model::MismatchKind;
@@ -42,6 +43,10 @@ pub struct Diagnosis {
     /// Every handoff with evidence that something is wrong with it, best first. Where the status is not
     /// [`Status::Failure`], these are what was seen and did not suffice.
     pub ranked: Vec<Cause>,
+    /// What was due and is not on record.
+    pub owed: Vec<Owed>,
+    /// How much of the workflow is on record.
+    pub records: Records,
 }
 
 /// A handoff that broke.
@@ -80,13 +85,19 @@ const LISTED: usize = 64;
 const COUNTED: usize = 100_000;
 
 impl Diagnosis {
-    pub(super) fn new(workflow: &str, view: &View<'_, '_>, ranked: Vec<Ranked>, confidences: Vec<f64>) -> Self {
+    pub(super) fn new(
+        workflow: &str,
+        view: &View<'_, '_>,
+        ranked: &[Ranked],
+        confidences: Vec<f64>,
+        records: Records,
+    ) -> Self {
         let causes: Vec<Cause> = ranked
             .iter()
             .zip(confidences)
             .map(|(ranked, confidence)| cause(view, &ranked.finding, confidence))
             .collect();
-        let accused = causes.first().is_some_and(|first| first.confidence >= ACCUSED) && view.graph.ok != Some(true);
+        let accused = causes.first().is_some_and(|first| suffices(first.confidence, view.graph.ok));
         let status = match view.graph.ok {
             _ if accused => Status::Failure,
             Some(true) => Status::Clean,
@@ -94,8 +105,8 @@ impl Diagnosis {
             None if causes.is_empty() => Status::Clean,
             None => Status::Unknown,
         };
-        let failure = accused.then(|| failure(view, &ranked, &causes)).flatten();
-        Self { workflow: workflow.to_owned(), status, failure, ranked: causes }
+        let failure = accused.then(|| failure(view, ranked, &causes)).flatten();
+        Self { workflow: workflow.to_owned(), status, failure, ranked: causes, owed: owed(view.graph), records }
     }
 }
 

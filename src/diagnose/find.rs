@@ -1,7 +1,8 @@
 use super::causality::Causality;
 use super::confidence;
 use super::diagnosis::{Diagnosis, Status};
-use super::ranking::{Ranked, rank};
+use super::owed::Records;
+use super::ranking::rank;
 use super::rules;
 use super::view::View;
 use super::workflow::Workflow;
@@ -13,12 +14,12 @@ use super::workflow::Workflow;
 pub fn find_failure(workflow: &Workflow) -> Diagnosis {
     let graph = workflow.graph();
     let causality = Causality::of(&graph);
-    let view = View { graph: &graph, causality: &causality };
+    let view = View::of(&graph, &causality);
     let findings = rules::find(&view);
     let ranked = rank(&view, findings);
-    let causes = confidence::judge(&graph, &ranked);
-    let _: &[Ranked] = &ranked;
-    Diagnosis::new(workflow.id(), &view, ranked, causes)
+    let records = Records::of(&graph);
+    let confidences = confidence::judge(graph.ok, records, &ranked);
+    Diagnosis::new(workflow.id(), &view, &ranked, confidences, records)
 }
 
 impl Diagnosis {

@@ -23,8 +23,8 @@ pub(super) fn add(connection: &Connection) -> Result<()> {
         Ok(look(ctx, |found| Some(is(&found, &wanted))))
     })?;
     connection.create_scalar_function("matches", 2, flags, |ctx| {
-        let pattern: Arc<Regex> = ctx
-            .get_or_create_aux(1, |pattern| Regex::new(pattern.as_str().unwrap_or_default()))?;
+        let pattern: Arc<Regex> =
+            ctx.get_or_create_aux(1, |pattern| Regex::new(pattern.as_str().unwrap_or_default()))?;
         Ok(match ctx.get_raw(0) {
             ValueRef::Text(text) => Some(pattern.is_match(&String::from_utf8_lossy(text))),
             _ => None,

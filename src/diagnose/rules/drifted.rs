@@ -18,10 +18,13 @@ use crate::verify::intent::{Comparer, Comparison, compare};
 
 /// How much one hop that keeps a slot speaks for its being handed down, and one that does not against it: logarithms of
 /// how much likelier each is then.
-const KEPT: f64 = 1.2;
-const CHANGED: f64 = -2.6;
+const KEPT: f64 = 1.8;
+const CHANGED: f64 = -3.1;
 /// Words by which a sender says that a change is meant.
 const MEANT: [&str; 4] = ["on purpose", "deliberate", "intentional", "as agreed"];
+
+/// The most hops without a record that a slot is followed over.
+const HOPS_UP: usize = 8;
 
 type Slots = BTreeMap<String, Value>;
 
@@ -38,7 +41,8 @@ pub(super) fn find(view: &View<'_, '_>, found: &mut Vec<Finding>) {
     let mut kept: HashMap<&str, (usize, usize)> = HashMap::new();
     let mut changes = Vec::new();
     let comparer = Comparer::new();
-    for (at, above) in pairs(view) {
+    count_tops(view, &slots, &mut kept);
+    for (at, above) in pairs(view, &slots) {
         let (Some(above_slots), Some(own)) = (&slots[above], &slots[at]) else { continue };
         for (slot, value) in above_slots {
             let counts = kept.entry(slot).or_default();
@@ -65,7 +69,7 @@ pub(super) fn find(view: &View<'_, '_>, found: &mut Vec<Finding>) {
     for (at, (handed_down, words)) in of_handoff {
         let handoff = &handoffs[at];
         // A readback shows what was read, not what was sent.
-        let sureness = if handoff.intent_sent().is_some() { 0.92 } else { 0.5 };
+        let sureness = if handoff.intent_sent().is_some() { 0.92 } else { 0.42 };
         let spans = handoff
             .span_ids()
             .into_iter()
@@ -75,9 +79,29 @@ pub(super) fn find(view: &View<'_, '_>, found: &mut Vec<Finding>) {
     }
 }
 
-/// Each handoff with the one above it.
-fn pairs<'v>(view: &'v View<'_, '_>) -> impl Iterator<Item = (usize, usize)> + 'v {
-    view.handoffs().filter_map(|(at, handoff)| handoff.parent.map(|above| (at, above)))
+/// Each handoff with the nearest one above it whose slots are known.
+fn pairs<'v>(view: &'v View<'_, '_>, slots: &'v [Option<Slots>]) -> impl Iterator<Item = (usize, usize)> + 'v {
+    let parent = |at: usize| view.graph.handoffs[at].parent;
+    view.handoffs().filter_map(move |(at, _)| {
+        let above = std::iter::successors(parent(at), move |above| parent(*above)).take(HOPS_UP);
+        above.into_iter().find(|above| slots[*above].is_some()).map(|above| (at, above))
+    })
+}
+
+/// What the handoffs that begin the workflow agree on was given to all of them: each that shares the most common value
+/// of a slot is one more hop that keeps it, each other one is one that does not.
+fn count_tops<'s>(view: &View<'_, '_>, slots: &'s [Option<Slots>], kept: &mut HashMap<&'s str, (usize, usize)>) {
+    let mut values: HashMap<&str, HashMap<String, usize>> = HashMap::new();
+    let tops = view.handoffs().filter(|(_, handoff)| handoff.parent.is_none() && handoff.intent_sent().is_some());
+    for (slot, value) in tops.filter_map(|(at, _)| slots[at].as_ref()).flatten() {
+        *values.entry(slot).or_default().entry(value.to_string()).or_default() += 1;
+    }
+    for (slot, values) in values {
+        let most = values.values().max().copied().unwrap_or_default();
+        let counts = kept.entry(slot).or_default();
+        counts.0 += most.saturating_sub(1);
+        counts.1 += values.values().sum::<usize>() - most;
+    }
 }
 
 /// What can be handed down: constraints and prohibitions. Goal and object are each hop's own.

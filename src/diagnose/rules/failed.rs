@@ -5,7 +5,7 @@
 //! this weighs little by itself. **Leads to** fallback values, short joins.
 
 use super::super::finding::Finding;
-use super::super::view::View;
+use super::super::view::{MADE_GOOD, View};
 use crate::model::{MismatchKind, Rung, SpanStatus};
 
 pub(super) fn find(view: &View<'_, '_>, found: &mut Vec<Finding>) {
@@ -21,7 +21,8 @@ pub(super) fn find(view: &View<'_, '_>, found: &mut Vec<Finding>) {
             continue;
         };
         // An attempt is only known to be the last where the sender's record of it is there.
-        let weight = if handoff.sent().is_some() { 0.5 } else { 0.3 };
+        let weight = if handoff.sent().is_some() { 0.62 } else { 0.3 };
+        let weight = if view.may_be_made_good(at) { weight * MADE_GOOD } else { weight };
         let said = handoff.taken().map(|taken| taken.span).chain(handoff.sent().map(|sent| sent.span));
         let said = said.filter_map(|span| match &span.status {
             SpanStatus::Error(message) if !message.is_empty() => Some(message.as_str()),

@@ -6,7 +6,7 @@
 
 use super::super::finding::Finding;
 use super::super::join::Join;
-use super::super::view::View;
+use super::super::view::{Missing, View};
 use crate::model::MismatchKind;
 
 pub(super) fn find(view: &View<'_, '_>, found: &mut Vec<Finding>) {
@@ -14,8 +14,17 @@ pub(super) fn find(view: &View<'_, '_>, found: &mut Vec<Finding>) {
         let Some(sent) = handoff.sent() else { continue };
         let (expected, arrived) = (sent.expected_inputs(), sent.inputs().count());
         if expected > arrived {
-            let words = format!("sent with {arrived} of {expected} parts");
-            found.push(Finding::task(at, MismatchKind::IncompleteJoin, 0.82).says(words).shown_by([sent.span.span_id]));
+            let (weight, where_from) = match view.missing_parts(at) {
+                Missing::CameLater => (0.92, "; what it lacks came later"),
+                Missing::Made => (0.82, "; what it lacks was made elsewhere"),
+                Missing::NeverMade => (0.55, ""),
+                Missing::Nowhere => (0.75, "; nothing that was owed is missing elsewhere"),
+                Missing::None | Missing::Unknown => (0.45, "; nothing on record tells where it should have come from"),
+            };
+            let words = format!("sent with {arrived} of {expected} parts{where_from}");
+            found.push(
+                Finding::task(at, MismatchKind::IncompleteJoin, weight).says(words).shown_by([sent.span.span_id]),
+            );
         }
     }
     let mut seen = Vec::new();
@@ -25,7 +34,9 @@ pub(super) fn find(view: &View<'_, '_>, found: &mut Vec<Finding>) {
             let words = format!("the work went on with {} of {} parts", join.arrived, join.expected);
             seen.push(at);
             found.push(
-                Finding::result(at, MismatchKind::IncompleteJoin, 0.82).says(words).shown_by([join.span.span_id]),
+                Finding::result(at, MismatchKind::IncompleteJoin, nested_weight(view, at, join))
+                    .says(words)
+                    .shown_by([join.span.span_id]),
             );
         }
     }
@@ -43,4 +54,22 @@ fn belongs_to_a_child(view: &View<'_, '_>, at: usize, join: &Join<'_>) -> bool {
     let children = view.graph.handoffs[at].children.iter().filter_map(|child| view.graph.handoffs[*child].sent());
     let mut sends = children.filter(|sent| sent.expected_inputs() == join.expected);
     sends.any(|sent| sent.inputs().count() == join.arrived)
+}
+
+/// How much a short join of one's own delegations weighs: much if all parts were made after all, little if some are not
+/// even on record.
+fn nested_weight(view: &View<'_, '_>, at: usize, join: &Join<'_>) -> f64 {
+    let (mut made, mut broken) = (0, 0);
+    for child in view.graph.handoffs[at].children.iter().map(|child| &view.graph.handoffs[*child]) {
+        match child.sent() {
+            Some(sent) if sent.has_result() => made += 1,
+            Some(_) => broken += 1,
+            None => {}
+        }
+    }
+    match (made >= join.expected, broken) {
+        (true, _) => 0.88,
+        (false, 0) => 0.5,
+        (false, _) => 0.6,
+    }
 }

@@ -26,10 +26,13 @@ pub(super) fn find(view: &View<'_, '_>, found: &mut Vec<Finding>) {
     for group in same.values().filter(|group| group.len() >= ROUNDS && came_back(view, group)) {
         // The rounds are one root: the one that the others rest on stands for all.
         let depths = depths.get_or_insert_with(|| view.causality.depths());
-        let Some(&first) = group.iter().min_by_key(|at| depths[node(**at, Part::Task).index()]) else { continue };
-        let words = format!("the same content was handed over {} times in a circle", group.len());
-        let spans = group.iter().flat_map(|at| view.graph.handoffs[*at].span_ids());
-        found.push(Finding::task(first, MismatchKind::Looped, 0.98).says(words).shown_by(spans));
+        let depth = |at: usize| depths[node(at, Part::Task).index()];
+        let first = group.iter().map(|at| depth(*at)).min();
+        for at in group.iter().filter(|at| Some(depth(**at)) == first) {
+            let words = format!("the same content was handed over {} times in a circle", group.len());
+            let spans = group.iter().flat_map(|at| view.graph.handoffs[*at].span_ids());
+            found.push(Finding::task(*at, MismatchKind::Looped, 0.98).says(words).shown_by(spans));
+        }
     }
     for (at, handoff) in view.handoffs().filter(|(_, handoff)| handoff.declares(MismatchKind::Looped)) {
         if !found.iter().any(|other| other.kind == MismatchKind::Looped && other.handoff == at) {

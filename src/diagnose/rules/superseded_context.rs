@@ -91,7 +91,7 @@ fn conflicts(
         let weight = match (knew(reader.at), sure) {
             (true, true) => 0.85,
             (_, true) => 0.62 + 0.04 * apart.len().min(4) as f64,
-            (_, false) => 0.4,
+            (_, false) => 0.58 + 0.02 * apart.len().min(4) as f64,
         };
         let words = if knew(reader.at) {
             format!("{name}@{} was used after {name}@{} had been used on the way here", reader.text, witness.text)

@@ -6,7 +6,7 @@
 //! optional task. **Leads to** fallback values, short joins, callers that time out.
 
 use super::super::finding::Finding;
-use super::super::view::View;
+use super::super::view::{MADE_GOOD, View};
 use crate::model::{MismatchKind, Rung};
 
 pub(super) fn find(view: &View<'_, '_>, found: &mut Vec<Finding>) {
@@ -16,12 +16,13 @@ pub(super) fn find(view: &View<'_, '_>, found: &mut Vec<Finding>) {
             continue;
         }
         let spans = [sent.span.span_id];
+        let made_good = |weight: f64| if view.may_be_made_good(at) { weight * MADE_GOOD } else { weight };
         if sent.had_no_responders() {
             let words = format!("the server said \"no responders\" to attempt {}, the last", sent.number);
-            found.push(Finding::task(at, MismatchKind::Undelivered, 0.97).says(words).shown_by(spans));
+            found.push(Finding::task(at, MismatchKind::Undelivered, made_good(0.97)).says(words).shown_by(spans));
         } else if sent.tells_rungs() && (sent.reached(Rung::Sent) || sent.reached(Rung::Stored)) {
             let words = "it was sent, and nobody is known to have received it: no receipt, no delivery, no result";
-            found.push(Finding::task(at, MismatchKind::Undelivered, 0.95).says(words).shown_by(spans));
+            found.push(Finding::task(at, MismatchKind::Undelivered, made_good(0.95)).says(words).shown_by(spans));
         }
     }
 }

@@ -273,7 +273,7 @@ fn nested_and_long_texts_are_bounded() {
     let store = store();
     let wide = vec!["a = 1"; 200].join(" OR ");
     ask(&store, &wide);
-    ask(&store, &vec!["handoff{a = 1}"; 8].join(" >> "));
+    ask(&store, &["handoff{a = 1}"; 8].join(" >> "));
     ask(&store, &format!("{}a = 1{}", "(".repeat(60), ")".repeat(60)));
 }
 

@@ -66,6 +66,8 @@ pub(crate) struct Observer {
     routes: Routes,
     taken: Taken,
     awaited: HashSet<ReplyKey>,
+    /// Handoff and receiver of the delivery that streams through now.
+    streaming: Option<(HandoffId, u64)>,
     /// The workflow that was named last, most likely the next one too, and its trace.
     workflow: Option<(WorkflowId, TraceId, SpanId)>,
 }
@@ -84,6 +86,7 @@ impl Observer {
             routes: Routes::default(),
             taken: Taken::default(),
             awaited: HashSet::new(),
+            streaming: None,
             workflow: None,
         }
     }
@@ -207,6 +210,7 @@ impl Observer {
     #[inline]
     pub(crate) fn on_delivery(&mut self, message: &Delivered<'_>, now: Timestamp, batch: &mut Batch) {
         let subscription = self.subscriptions.take(message.sid);
+        self.streaming = None;
         if !self.rules.records() && !self.may_inject() {
             return;
         }
@@ -244,7 +248,7 @@ impl Observer {
         }
         let differs = stamp.and_then(|stamp| stamp.hash).zip(message.hash).is_some_and(|(said, is)| said != is);
         // What a message of the library says is the library's to report, unless it is not true.
-        if stamp.is_some_and(|stamp| stamp.by_library && !differs) {
+        if stamp.is_some_and(|stamp| stamp.by_library && !differs && message.payload.is_some()) {
             return;
         }
         if let Some(id) = stamp.and_then(|stamp| stamp.id)
@@ -259,6 +263,9 @@ impl Observer {
         let receiver = consumer.as_ref().map_or(number, |consumer| self.rules.number(consumer.name));
         let template = self.routes.of(message.subject, &self.rules).template.clone();
         let said = stamp.and_then(|stamp| self.said(stamp, &headers, context));
+        if message.payload.is_none() {
+            self.streaming = said.as_ref().map(|said| (said.id, receiver));
+        }
         batch_arrival(
             batch,
             message,
@@ -279,6 +286,18 @@ impl Observer {
                 server: self.server.clone(),
             },
         );
+    }
+
+    /// Whether the hash is wanted of the payload that streams down, now that its delivery was shown.
+    pub(crate) fn wants_hash_of_stream(&self) -> bool {
+        self.streaming.is_some()
+    }
+
+    /// The payload that streamed down has this hash.
+    pub(crate) fn on_streamed_down(&mut self, hash: ContentHash, batch: &mut Batch) {
+        if let Some((id, receiver)) = self.streaming.take() {
+            batch.push(Observed::Checked { id, receiver, hash });
+        }
     }
 
     /// The client went away.

@@ -57,12 +57,16 @@ fn read(path: &Path, spans: &mut Vec<Span>) -> anyhow::Result<()> {
         }
         let here = || format!("{} line {number}", path.display());
         // A line that goes on may be the first one of a request that somebody has laid out for reading.
-        if number == 1 && serde_json::from_slice::<serde::de::IgnoredAny>(&line).is_err_and(|error| error.is_eof()) {
+        let is_blank = line.trim_ascii().is_empty();
+        if number == 1
+            && !is_blank
+            && serde_json::from_slice::<serde::de::IgnoredAny>(&line).is_err_and(|error| error.is_eof())
+        {
             input.by_ref().take(limit).read_to_end(&mut line).with_context(name)?;
             spans.extend(otlp::from_json(&line).with_context(name)?);
             return Ok(());
         }
-        if !line.trim_ascii().is_empty() {
+        if !is_blank {
             spans.extend(otlp::from_json(&line).with_context(here)?);
         }
     }

@@ -38,11 +38,16 @@
 //! | [`channel`] | the API: [`Channel`](channel::Channel), [`Handoff`](channel::Handoff) and [`Receipt`](channel::Receipt) for the sender, [`Inbox`](channel::Inbox), [`Offer`](channel::Offer) and [`Task`](channel::Task) for the receiver, [`Hooks`](channel::Hooks) |
 //! | [`telemetry`] | spans and metrics, and how they leave over OTLP |
 //! | [`verify`] | the checks themselves, pure: usable without a bus |
+//! | [`diagnose`] | [`find_failure`](diagnose::find_failure): from the spans of a workflow to the handoff that broke |
+//! | [`otlp`] | spans of any origin, read from and written to OTLP |
 //! | [`wire`] | headers and receipts, and the [contract](wire::contract) for agents in other languages |
 //! | [`nats`] | the NATS client protocol, both directions, for who stands in between or plays the server |
 //! | [`bus`] | an embedded core-NATS bus, for development and tests |
 //! | [`proxy`] | a proxy between agents and their NATS server: traces agents that know nothing of Wilco |
-//! | [`cli`] | the `wilco` command: `bus`, `demo`, `proxy` and `replay` |
+//! | [`store`] | the trace store: spans in SQLite, joined to handoffs and workflows, and the [query language](store::query) |
+//! | [`server`] | OTLP in, and a JSON API over a store |
+//! | [`workflows`] | what was traced, on a server or in a file: `Workflows::open(...)`, `get_trace(id)`, `find_failure()` |
+//! | [`cli`] | the `wilco` command: `bus`, `demo`, `proxy`, `replay`, `serve`, `query`, `stats`, `tail`, `import`, `export` |
 //! | [`docs`] | [architecture](docs::architecture), [design](docs::design), [changelog](docs::changelog) |
 //!
 //! Complete programs are in `examples/`: `planner.rs` and `researcher.rs` first, then `hooks.rs`, `fan_out.rs` and
@@ -57,7 +62,9 @@
 //! | `channel` | [`channel`], with async-nats; implies `telemetry` | |
 //! | `bus` | [`bus`] | |
 //! | `proxy` | [`proxy`]; implies `telemetry` | |
-//! | `cli` | the `wilco` program; implies `bus`, `channel` and `proxy` | |
+//! | `store` | [`store`] and [`workflows`], with SQLite; implies `telemetry` | |
+//! | `server` | [`server`], with axum and tonic; implies `store` | |
+//! | `cli` | the `wilco` program; implies `bus`, `channel`, `proxy` and `server` | |
 //! | `app` | all that the program needs: `cli` | yes |
 //!
 //! A user of the library writes `default-features = false, features = ["channel"]`. A feature only adds; none changes
@@ -77,12 +84,20 @@ pub mod bus;
 pub mod channel;
 #[cfg(feature = "cli")]
 pub mod cli;
+pub mod diagnose;
 pub mod docs;
 pub mod model;
 pub mod nats;
+pub mod otlp;
 #[cfg(feature = "proxy")]
 pub mod proxy;
+#[cfg(feature = "server")]
+pub mod server;
+#[cfg(feature = "store")]
+pub mod store;
 #[cfg(feature = "telemetry")]
 pub mod telemetry;
 pub mod verify;
 pub mod wire;
+#[cfg(feature = "store")]
+pub mod workflows;

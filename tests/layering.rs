@@ -12,10 +12,11 @@ use std::path::{Path, PathBuf};
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
 /// The top folders of `src`, and the floor that each is on. A folder imports only from floors below its own.
-const FLOORS: [(&str, u8); 13] = [
+const FLOORS: [(&str, u8); 15] = [
     ("model", 0),
     ("wire", 1),
     ("verify", 1),
+    ("otlp", 1),
     ("diagnose", 1),
     ("nats", 1),
     ("telemetry", 2),
@@ -24,13 +25,14 @@ const FLOORS: [(&str, u8); 13] = [
     ("bus", 2),
     ("store", 2),
     ("server", 3),
+    ("workflows", 3),
     ("cli", 4),
     // Prose, and no code.
     ("docs", 4),
 ];
 
 /// Who may import from a folder on the same floor: (importer, imported).
-const SIBLINGS: [(&str, &str); 2] = [("channel", "telemetry"), ("proxy", "telemetry")];
+const SIBLINGS: [(&str, &str); 3] = [("channel", "telemetry"), ("proxy", "telemetry"), ("diagnose", "verify")];
 
 /// The only folder that prints.
 const PRINTER: &str = "cli";

@@ -1,6 +1,6 @@
 use clap::{Args, Parser, Subcommand};
 
-use super::{bus, demo, proxy, replay};
+use super::{bus, demo, export, import, proxy, query, replay, serve, stats, tail, trace, why};
 
 /// Traces the handoffs between agents over NATS.
 #[derive(Debug, Parser)]
@@ -19,6 +19,14 @@ pub(crate) enum Command {
     Demo(demo::Arguments),
     Proxy(proxy::Arguments),
     Replay(replay::Arguments),
+    Trace(trace::Arguments),
+    Why(why::Arguments),
+    Serve(serve::Arguments),
+    Query(query::Arguments),
+    Stats(stats::Arguments),
+    Tail(tail::Arguments),
+    Import(import::Arguments),
+    Export(export::Arguments),
 }
 
 /// Where the NATS server is.

@@ -1,15 +1,28 @@
-//! The `wilco` command: an embedded bus, a small stage for the newsroom demo, a proxy, and a replay of recorded conversations.
+//! The `wilco` command: an embedded bus, a small stage for the newsroom demo, a proxy, a replay of recorded
+//! conversations, a trace store to keep and to question, and what the spans of workflows tell.
 //!
 //! Exit codes: 0 all is well, 1 a failure was found, 2 it could not be told, or the command was not understood.
 
 mod args;
 mod bus;
 mod demo;
+mod export;
+mod files;
+mod import;
 mod printer;
 mod proxy;
+mod query;
 mod replay;
+mod serve;
 mod server;
+mod source;
+mod stats;
+mod table;
+mod tail;
 mod telemetry;
+mod trace;
+mod units;
+mod why;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -54,6 +67,14 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             Command::Demo(demo) => demo::run(demo).await,
             Command::Proxy(proxy) => proxy::run(proxy).await,
             Command::Replay(replay) => replay::run(replay).await,
+            Command::Serve(arguments) => serve::run(arguments).await,
+            Command::Query(arguments) => query::run(arguments).await,
+            Command::Stats(arguments) => stats::run(arguments).await,
+            Command::Tail(arguments) => tail::run(arguments).await,
+            Command::Import(arguments) => import::run(arguments).await,
+            Command::Export(arguments) => export::run(arguments).await,
+            Command::Trace(arguments) => trace::run(&arguments).await,
+            Command::Why(arguments) => why::run(&arguments).await,
         }
     });
     // Whatever is still going on must not keep the command from ending.

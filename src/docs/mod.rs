@@ -5,6 +5,7 @@
 //! | [`architecture`] | who wants to change something: the map, the life of a handoff, what must stay true and which test says so |
 //! | [`proxy`] | who wants to trace agents that know nothing of Wilco |
 //! | [`design`] | who wonders why: decisions, with what was measured |
+//! | [`diagnosis`] | who asks how blame works, and where it is weak |
 //! | [`changelog`] | who upgrades |
 //!
 //! The contract for other languages is with the code that keeps it: [`crate::wire::contract`]. Every kind of mismatch,
@@ -14,6 +15,8 @@
 pub mod architecture {}
 #[doc = include_str!("changelog.md")]
 pub mod changelog {}
+#[doc = include_str!("diagnosis.md")]
+pub mod diagnosis {}
 #[doc = include_str!("design.md")]
 pub mod design {}
 #[doc = include_str!("proxy.md")]

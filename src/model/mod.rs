@@ -12,9 +12,11 @@ mod intent;
 mod kind;
 mod mismatch;
 mod name;
+pub(crate) mod names;
 mod quality;
 mod refusal;
 mod rung;
+mod span;
 mod verdict;
 
 pub use boundary::Boundary;
@@ -29,4 +31,5 @@ pub use name::{AgentName, ChannelName, InvalidName, WorkflowId};
 pub use quality::{InvalidQuality, Quality};
 pub use refusal::Refusal;
 pub use rung::{Climb, Evidence, Rung};
+pub use span::{AttributeValue, Attributes, Dropped, Resource, Scope, Span, SpanEvent, SpanKind, SpanLink, SpanStatus};
 pub use verdict::Verdict;

@@ -40,7 +40,6 @@ mod error;
 mod exporter;
 mod handle;
 mod metrics;
-pub(crate) mod names;
 mod otlp;
 mod queue;
 pub mod record;
@@ -51,9 +50,12 @@ mod span;
 mod stats;
 mod tls;
 
+pub(crate) use crate::model::names;
 pub use builder::TelemetryBuilder;
 pub use error::TelemetryError;
 pub use handle::Telemetry;
 pub use otlp::{OtlpConfig, Protocol};
 pub use sampling::Sampling;
 pub use stats::{DropReason, Dropped, Flushed, Stats};
+#[cfg(feature = "store")]
+pub(crate) use tls::client_config as tls_config;

@@ -7,7 +7,7 @@ use super::TelemetryError;
 
 /// TLS for `url` by rustls with `ring` alone, so that no second crypto provider is linked and the process-wide default
 /// is left to the program. Trusts the host's certificates; `SSL_CERT_FILE` and `SSL_CERT_DIR` choose others.
-pub(super) fn client_config(url: &Uri) -> Result<ClientConfig, TelemetryError> {
+pub(crate) fn client_config(url: &Uri) -> Result<ClientConfig, TelemetryError> {
     let refuse = |reason: String| TelemetryError::Tls { url: url.to_string(), reason };
     let mut roots = RootCertStore::empty();
     // Reading the host's store takes milliseconds that a plain endpoint need not spend.

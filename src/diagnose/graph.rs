@@ -1,0 +1,191 @@
+use std::collections::HashMap;
+
+use opentelemetry::trace::SpanId;
+
+use super::handoff::Handoff;
+use super::join::Join;
+use super::sides::{Attempt, Delivery};
+use crate::model::{Span, SpanKind, names};
+
+/// The handoffs of one workflow, and what hangs together.
+#[derive(Clone, Debug)]
+pub struct Graph<'a> {
+    /// Every handoff that some record tells of.
+    pub handoffs: Vec<Handoff<'a>>,
+    /// Joins on record.
+    pub joins: Vec<Join<'a>>,
+    /// Spans of decisions, with the handoff that the decider was working on, where it is known.
+    pub decisions: Vec<(&'a Span, Option<usize>)>,
+    /// Whether the workflow's result was right, where somebody recorded it.
+    pub ok: Option<bool>,
+    /// Which handoff made a result with this hash.
+    pub(super) makers: HashMap<&'a str, usize>,
+}
+
+impl<'a> Graph<'a> {
+    /// Joins what both sides of each handoff tell, by handoff id.
+    pub(super) fn of(spans: &'a [Span]) -> Self {
+        let mut builder = Builder::default();
+        for span in spans {
+            builder.add(span);
+        }
+        builder.finish(spans)
+    }
+
+    /// Decisions of whoever was working on a handoff, or of whoever began the workflow.
+    pub(super) fn decisions_within(&self, handoff: Option<usize>) -> impl Iterator<Item = &'a Span> {
+        let within = self.decisions.iter().filter(move |(_, within)| *within == handoff);
+        within.map(|(span, _)| *span)
+    }
+
+    /// The handoff with this id.
+    pub fn handoff(&self, id: &str) -> Option<&Handoff<'a>> {
+        self.handoffs.iter().find(|handoff| handoff.id == id)
+    }
+}
+
+#[derive(Default)]
+struct Builder<'a> {
+    handoffs: Vec<Handoff<'a>>,
+    places: HashMap<&'a str, usize>,
+    /// Which handoff a span is part of, on either side.
+    of_span: HashMap<SpanId, usize>,
+    ok: Option<bool>,
+}
+
+impl<'a> Builder<'a> {
+    fn add(&mut self, span: &'a Span) {
+        if let Some(ok) = span.attributes.bool(names::WORKFLOW_OK) {
+            self.ok = Some(ok && self.ok.unwrap_or(true));
+        }
+        let Some(id) = span.attributes.text(names::HANDOFF_ID) else { return };
+        let Some(side) = Side::of(span) else { return };
+        let at = self.place(id);
+        self.of_span.insert(span.span_id, at);
+        let handoff = &mut self.handoffs[at];
+        let text = |name| span.attributes.text(name);
+        handoff.from = handoff.from.or_else(|| text(names::HANDOFF_FROM)).or_else(|| text(names::GEN_AI_CALLER_NAME));
+        handoff.to = handoff.to.or_else(|| text(names::HANDOFF_TO));
+        handoff.parent_id = handoff.parent_id.or_else(|| text(names::HANDOFF_PARENT));
+        handoff.is_delegation |= text(names::HANDOFF_KIND) == Some("delegation");
+        match side {
+            Side::Sender => {
+                let number = span.attributes.int(names::HANDOFF_ATTEMPT).unwrap_or(1);
+                handoff.attempts.push(Attempt { span, number });
+            }
+            Side::Receiver => {
+                handoff.deliveries.push(Delivery { span, attempt: attempt_in_message_id(span).unwrap_or(0) })
+            }
+        }
+    }
+
+    fn place(&mut self, id: &'a str) -> usize {
+        *self.places.entry(id).or_insert_with(|| {
+            self.handoffs.push(Handoff::new(id));
+            self.handoffs.len() - 1
+        })
+    }
+
+    fn finish(mut self, spans: &'a [Span]) -> Graph<'a> {
+        // A handoff that left no record of its own is known by those that were made while working on it.
+        for at in 0..self.handoffs.len() {
+            if let Some(parent) = self.handoffs[at].parent_id {
+                self.place(parent);
+            }
+        }
+        self.number_deliveries();
+        self.link_parents();
+        let mut joins = Vec::new();
+        let mut decisions = Vec::new();
+        for span in spans {
+            let within = span.parent_span_id.and_then(|parent| self.of_span.get(&parent).copied());
+            joins.extend(Join::read(span, within));
+            if span.attributes.get(names::DECISION_TYPE).is_some() {
+                decisions.push((span, within));
+            }
+        }
+        let makers = makers(&self.handoffs);
+        Graph { handoffs: self.handoffs, joins, decisions, ok: self.ok, makers }
+    }
+
+    /// A delivery belongs to the attempt whose span is its parent, else to the one that its message id names.
+    fn number_deliveries(&mut self) {
+        for handoff in &mut self.handoffs {
+            handoff.attempts.sort_by_key(|attempt| attempt.number);
+            for delivery in &mut handoff.deliveries {
+                let parent = delivery.span.parent_span_id;
+                let sent = handoff.attempts.iter().find(|attempt| Some(attempt.span.span_id) == parent);
+                delivery.attempt = match (sent, delivery.attempt) {
+                    (Some(sent), _) => sent.number,
+                    (None, 0) => handoff.attempts.last().map_or(1, |last| last.number),
+                    (None, named) => named,
+                };
+            }
+            handoff.deliveries.sort_by_key(|delivery| (delivery.attempt, delivery.count(), delivery.span.start));
+            let last_sent = handoff.attempts.last().map(|attempt| attempt.number);
+            let last_taken = handoff.deliveries.last().map(|delivery| delivery.attempt);
+            handoff.last_attempt = last_sent.max(last_taken).unwrap_or(1);
+        }
+    }
+
+    fn link_parents(&mut self) {
+        for at in 0..self.handoffs.len() {
+            let handoff = &self.handoffs[at];
+            let named = handoff.parent_id.and_then(|parent| self.places.get(parent).copied());
+            // The sender's span stands below that of the delivery it was working on.
+            let above = handoff.attempts.first().and_then(|attempt| attempt.span.parent_span_id);
+            if let (Some(parent), Some(above)) = (named, above) {
+                // A receiver's span that was lost is known by what stands below it.
+                self.of_span.entry(above).or_insert(parent);
+            }
+            let parent = named.or_else(|| above.and_then(|above| self.of_span.get(&above).copied()));
+            let parent = parent.filter(|parent| *parent != at);
+            self.handoffs[at].parent = parent;
+            if let Some(parent) = parent {
+                self.handoffs[parent].children.push(at);
+                let sender = self.handoffs[at].from;
+                // Who hands on while working on it is the one that it was handed to.
+                if self.handoffs[parent].is_unseen() && self.handoffs[parent].to.is_none() {
+                    self.handoffs[parent].to = sender;
+                }
+            }
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Side {
+    Sender,
+    Receiver,
+}
+
+impl Side {
+    fn of(span: &Span) -> Option<Self> {
+        match span.attributes.text(names::MESSAGING_OPERATION_TYPE) {
+            Some("process") => Some(Self::Receiver),
+            Some("send") => Some(Self::Sender),
+            _ => match span.kind {
+                SpanKind::Consumer => Some(Self::Receiver),
+                SpanKind::Producer | SpanKind::Client => Some(Self::Sender),
+                _ => None,
+            },
+        }
+    }
+}
+
+/// The message id is the handoff id, a dot and the attempt, unless the sender set its own.
+fn attempt_in_message_id(span: &Span) -> Option<i64> {
+    span.attributes.text(names::MESSAGING_MESSAGE_ID)?.rsplit_once('.')?.1.parse().ok()
+}
+
+fn makers<'a>(handoffs: &[Handoff<'a>]) -> HashMap<&'a str, usize> {
+    let mut makers = HashMap::with_capacity(handoffs.len());
+    for (at, handoff) in handoffs.iter().enumerate() {
+        let sent = handoff.attempts.iter().map(|attempt| attempt.span);
+        let taken = handoff.deliveries.iter().map(|delivery| delivery.span);
+        for hash in sent.chain(taken).filter_map(|span| span.attributes.text(names::RESULT_HASH)) {
+            makers.insert(hash, at);
+        }
+    }
+    makers
+}

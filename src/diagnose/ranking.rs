@@ -1,0 +1,78 @@
+//! Own evidence less what is inherited from upstream.
+
+use std::collections::BTreeMap;
+
+use super::causality::node;
+use super::finding::Finding;
+use super::view::{Missing, View};
+use crate::model::MismatchKind;
+
+/// A handoff with evidence, and what is left of it when what lies above is taken off.
+#[derive(Clone, Debug)]
+pub(super) struct Ranked {
+    /// The finding that counts for it.
+    pub(super) finding: Finding,
+    /// What is left, 0 to 1.
+    pub(super) score: f64,
+}
+
+/// How much of a finding an equally certain one above it explains.
+///
+/// What goes wrong on the way cannot follow from what the task says; what an agent makes of its task can.
+const fn explained(kind: MismatchKind) -> f64 {
+    match kind {
+        MismatchKind::Undelivered
+        | MismatchKind::Unacknowledged
+        | MismatchKind::Corrupted
+        | MismatchKind::Misrouted
+        | MismatchKind::Reordered
+        | MismatchKind::Looped
+        | MismatchKind::Drifted
+        | MismatchKind::Abandoned
+        | MismatchKind::IgnoredResult => 0.4,
+        MismatchKind::Failed
+        | MismatchKind::Refused
+        | MismatchKind::TimedOut
+        | MismatchKind::LowQuality
+        | MismatchKind::UnverifiedUse
+        | MismatchKind::IncompleteJoin => 0.8,
+        _ => 0.7,
+    }
+}
+
+/// How certain it is that something above a task that lacks a part is broken, even where nothing on record shows it.
+const LACKS_A_PART: f64 = 0.6;
+
+/// The handoffs with evidence, best first.
+pub(super) fn rank(view: &View<'_, '_>, findings: Vec<Finding>) -> Vec<Ranked> {
+    let mut own = vec![0.0_f64; 2 * view.graph.handoffs.len()];
+    for finding in &findings {
+        let at = node(finding.handoff, finding.part).index();
+        own[at] = own[at].max(finding.weight);
+    }
+    let inherited = view.causality.inherited(&own);
+    let mut best: BTreeMap<usize, Ranked> = BTreeMap::new();
+    for finding in findings {
+        let mut inherited = inherited[node(finding.handoff, finding.part).index()];
+        let is_broken_above = matches!(view.missing_parts(finding.handoff), Missing::NeverMade | Missing::Unknown);
+        if is_broken_above && finding.kind != MismatchKind::IncompleteJoin {
+            inherited = inherited.max(LACKS_A_PART);
+        }
+        let score = finding.weight * (1.0 - explained(finding.kind) * inherited);
+        let ranked = Ranked { finding, score };
+        best.entry(ranked.finding.handoff)
+            .and_modify(|best| {
+                if key(&ranked) > key(best) {
+                    *best = ranked.clone();
+                }
+            })
+            .or_insert(ranked);
+    }
+    let mut ranked: Vec<Ranked> = best.into_values().collect();
+    ranked.sort_by(|left, right| right.score.total_cmp(&left.score));
+    ranked
+}
+
+fn key(ranked: &Ranked) -> (u64, std::cmp::Reverse<MismatchKind>) {
+    (ranked.score.to_bits(), std::cmp::Reverse(ranked.finding.kind))
+}

@@ -1,0 +1,35 @@
+//! `corrupted` and `truncated`: other bytes arrived than were sent; fewer of them.
+//!
+//! **Evidence.** The content hash of the receiver's span is not that of the sender's; the size says which of the two it
+//! is. Where one record is missing, what the other side declares. **Mimics.** None known: a hash is exact. **Leads to**
+//! missing slots, poor scores, validation errors further on.
+
+use super::super::finding::Finding;
+use super::super::view::View;
+use crate::model::{MismatchKind, names};
+
+pub(super) fn find(view: &View<'_, '_>, found: &mut Vec<Finding>) {
+    for (at, handoff) in view.handoffs() {
+        let sent = handoff.sent().map(|sent| &sent.span.attributes);
+        let hash = sent.and_then(|sent| sent.text(names::CONTENT_HASH));
+        let other = hash.and_then(|hash| handoff.taken().find(|taken| taken.received_other(hash)));
+        let finding = if let Some(taken) = other {
+            let size = sent.and_then(|sent| sent.int(names::CONTENT_SIZE));
+            let arrived = taken.span.attributes.int(names::CONTENT_SIZE_RECEIVED);
+            match (size, arrived) {
+                (Some(size), Some(arrived)) if arrived < size => {
+                    let words = format!("{arrived} bytes of {size} arrived, and their hash differs");
+                    Finding::task(at, MismatchKind::Truncated, 0.97).says(words)
+                }
+                _ => Finding::task(at, MismatchKind::Corrupted, 0.97).says("the bytes that arrived have another hash"),
+            }
+        } else if let Some(kind) =
+            [MismatchKind::Truncated, MismatchKind::Corrupted].into_iter().find(|k| handoff.declares(*k))
+        {
+            Finding::task(at, kind, 0.95).says("a side says that the bytes are not those that were sent")
+        } else {
+            continue;
+        };
+        found.push(finding.shown_by(handoff.span_ids()));
+    }
+}

@@ -1,0 +1,55 @@
+//! `looped`: the same task came back to an agent that had it before, three rounds or more.
+//!
+//! **Evidence.** One content hash on three or more handoffs whose agents form a circle (a pair or a ring), or that one
+//! agent received three times. **Mimics.** A task that is sent to many at once: nobody gets it twice. A review, whose
+//! drafts differ. Attempts of one handoff. **Leads to** a budget that is gone, a caller that times out.
+
+use std::collections::{HashMap, HashSet};
+
+use super::super::causality::{Part, node};
+use super::super::finding::Finding;
+use super::super::view::View;
+use crate::model::{MismatchKind, names};
+
+/// How often the same content is handed over before it is a loop.
+const ROUNDS: usize = 3;
+
+pub(super) fn find(view: &View<'_, '_>, found: &mut Vec<Finding>) {
+    let mut same: HashMap<&str, Vec<usize>> = HashMap::new();
+    for (at, handoff) in view.handoffs() {
+        let size = handoff.attempts.last().and_then(|sent| sent.span.attributes.int(names::CONTENT_SIZE));
+        if let Some(hash) = handoff.content_hash().filter(|_| size != Some(0)) {
+            same.entry(hash).or_default().push(at);
+        }
+    }
+    let mut depths = None;
+    for group in same.values().filter(|group| group.len() >= ROUNDS && came_back(view, group)) {
+        // The rounds are one root: the one that the others rest on stands for all.
+        let depths = depths.get_or_insert_with(|| view.causality.depths());
+        let depth = |at: usize| depths[node(at, Part::Task).index()];
+        let first = group.iter().map(|at| depth(*at)).min();
+        for at in group.iter().filter(|at| Some(depth(**at)) == first) {
+            let words = format!("the same content was handed over {} times in a circle", group.len());
+            let spans = group.iter().flat_map(|at| view.graph.handoffs[*at].span_ids());
+            found.push(Finding::task(*at, MismatchKind::Looped, 0.98).says(words).shown_by(spans));
+        }
+    }
+    for (at, handoff) in view.handoffs().filter(|(_, handoff)| handoff.declares(MismatchKind::Looped)) {
+        if !found.iter().any(|other| other.kind == MismatchKind::Looped && other.handoff == at) {
+            let words = "a side says that the same task came back";
+            found.push(Finding::task(at, MismatchKind::Looped, 0.9).says(words).shown_by(handoff.span_ids()));
+        }
+    }
+}
+
+/// Whether somebody had it before: a receiver for the third time, or an agent that also sent it on.
+fn came_back(view: &View<'_, '_>, group: &[usize]) -> bool {
+    let handoffs = || group.iter().map(|at| &view.graph.handoffs[*at]);
+    let mut times: HashMap<&str, usize> = HashMap::new();
+    for to in handoffs().filter_map(|handoff| handoff.to) {
+        *times.entry(to).or_default() += 1;
+    }
+    let senders: HashSet<&str> = handoffs().filter_map(|handoff| handoff.from).collect();
+    let circle = times.keys().filter(|to| senders.contains(*to)).count();
+    circle >= 2 || times.values().any(|times| *times >= ROUNDS)
+}

@@ -1,0 +1,185 @@
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::http::StatusCode;
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::TraceServiceServer;
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
+use tonic::codec::CompressionEncoding;
+use tonic::transport::server::TcpIncoming;
+
+use super::error::Problem;
+use super::gate::Gate;
+use super::grpc::Traces;
+use super::metrics::Metrics;
+use super::{ServerError, ServerOptions, api, auth, otlp_http};
+use crate::store::Store;
+
+/// The most connections that listen to events.
+const MOST_LISTENERS: usize = 64;
+
+/// The most requests of one gRPC connection at once.
+const GRPC_AT_ONCE: usize = 32;
+
+/// A server that is listening. Dropping it stops it at once.
+#[derive(Debug)]
+pub struct Server {
+    addresses: Addresses,
+    tasks: JoinSet<()>,
+    closing: watch::Sender<bool>,
+}
+
+/// Where a server listens, ports included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Addresses {
+    /// The API.
+    pub http: SocketAddr,
+    /// OTLP over HTTP.
+    pub otlp_http: SocketAddr,
+    /// OTLP over gRPC.
+    pub otlp_grpc: Option<SocketAddr>,
+}
+
+/// What the handlers share.
+#[derive(Clone, Debug)]
+pub(super) struct Shared {
+    pub(super) store: Store,
+    pub(super) gate: Gate,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) listeners: Arc<Semaphore>,
+    pub(super) closing: watch::Receiver<bool>,
+}
+
+impl Server {
+    /// Listens, and serves in the background from then on.
+    ///
+    /// # Errors
+    /// [`ServerError`] names the address that is taken or may not be listened on, and what to do.
+    ///
+    /// # Cancel safety
+    /// Nothing listens any more when the future is dropped.
+    pub async fn start(store: Store, options: ServerOptions) -> Result<Self, ServerError> {
+        let together = options.http == options.otlp_http && options.http.port() != 0;
+        let asked = [Some(options.http), Some(options.otlp_http), options.otlp_grpc];
+        let open = options.open_to_all || options.token.is_some();
+        if let Some(address) = asked.into_iter().flatten().find(|address| !open && !address.ip().is_loopback()) {
+            return Err(ServerError::Open { address });
+        }
+        let http = listen("API", options.http, "--http").await?;
+        let otlp_http =
+            if together { None } else { Some(listen("OTLP over HTTP", options.otlp_http, "--otlp-http").await?) };
+        let otlp_grpc = match options.otlp_grpc {
+            Some(address) => Some(listen("OTLP over gRPC", address, "--otlp-grpc").await?),
+            None => None,
+        };
+        let local = |listener: &TcpListener, asked: SocketAddr| listener.local_addr().unwrap_or(asked);
+        let http_at = local(&http, options.http);
+        let addresses = Addresses {
+            http: http_at,
+            otlp_http: otlp_http.as_ref().map_or(http_at, |listener| local(listener, options.otlp_http)),
+            otlp_grpc: otlp_grpc.as_ref().zip(options.otlp_grpc).map(|(listener, asked)| local(listener, asked)),
+        };
+
+        let (closing, closed) = watch::channel(false);
+        let token = options.token.clone().map(Arc::new);
+        let shared = Shared {
+            store: store.clone(),
+            gate: Gate::new(options.body_bytes, options.bytes_in_flight),
+            metrics: Arc::default(),
+            listeners: Arc::new(Semaphore::new(MOST_LISTENERS)),
+            closing: closed.clone(),
+        };
+        let otlp = Router::new()
+            .route("/v1/traces", post(otlp_http::traces))
+            .route("/v1/metrics", post(otlp_http::ignored))
+            .route("/v1/logs", post(otlp_http::ignored));
+        let finish = |routes: Router<Shared>| {
+            let limit = options.request_time;
+            routes
+                .fallback(|request: Request| async move {
+                    Problem::not_found(format!("nothing is at {}; see /api/openapi.json", request.uri().path()))
+                })
+                .method_not_allowed_fallback(|| async {
+                    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "not by this method")
+                })
+                .layer(middleware::from_fn(move |request, next| in_time(limit, request, next)))
+                .layer(middleware::from_fn_with_state(token.clone(), auth::check))
+                .with_state(shared.clone())
+        };
+        let mut tasks = JoinSet::new();
+        let api = if otlp_http.is_some() { api::routes() } else { api::routes().merge(otlp.clone()) };
+        tasks.spawn(serve(http, finish(api), closed.clone()));
+        if let Some(listener) = otlp_http {
+            // Health and numbers are asked for here, too.
+            tasks.spawn(serve(listener, finish(otlp.merge(api::routes())), closed.clone()));
+        }
+        if let Some(listener) = otlp_grpc {
+            let traces = TraceServiceServer::new(Traces { store, token: token.clone() })
+                .accept_compressed(CompressionEncoding::Gzip)
+                .max_decoding_message_size(options.body_bytes);
+            let mut closed = closed;
+            let limit = options.request_time;
+            tasks.spawn(async move {
+                let served = tonic::transport::Server::builder()
+                    .timeout(limit)
+                    .concurrency_limit_per_connection(GRPC_AT_ONCE)
+                    .add_service(traces)
+                    .serve_with_incoming_shutdown(TcpIncoming::from(listener), async move {
+                        let _ = closed.wait_for(|closing| *closing).await;
+                    })
+                    .await;
+                if let Err(error) = served {
+                    tracing::error!(target: "wilco", "OTLP over gRPC ended: {error}");
+                }
+            });
+        }
+        Ok(Self { addresses, tasks, closing })
+    }
+
+    /// Where it listens.
+    pub const fn addresses(&self) -> Addresses {
+        self.addresses
+    }
+
+    /// Takes no more requests, and waits for those under way, at most for `within`.
+    ///
+    /// # Cancel safety
+    /// It stops at once when the future is dropped.
+    pub async fn close(mut self, within: Duration) {
+        let _ = self.closing.send(true);
+        let all = async { while self.tasks.join_next().await.is_some() {} };
+        let _ = tokio::time::timeout(within, all).await;
+    }
+}
+
+async fn listen(what: &'static str, address: SocketAddr, option: &'static str) -> Result<TcpListener, ServerError> {
+    TcpListener::bind(address).await.map_err(|reason| match reason.kind() {
+        std::io::ErrorKind::AddrInUse => ServerError::Taken { what, address, option },
+        _ => ServerError::Listen { what, address, reason, option },
+    })
+}
+
+async fn serve(listener: TcpListener, routes: Router, mut closing: watch::Receiver<bool>) {
+    let closed = async move {
+        let _ = closing.wait_for(|closing| *closing).await;
+    };
+    if let Err(error) = axum::serve(listener, routes).with_graceful_shutdown(closed).await {
+        tracing::error!(target: "wilco", "the server ended: {error}");
+    }
+}
+
+async fn in_time(limit: Duration, request: Request, next: Next) -> Response {
+    match tokio::time::timeout(limit, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => {
+            Problem::new(StatusCode::REQUEST_TIMEOUT, format!("the request took longer than {limit:?}")).into_response()
+        }
+    }
+}

@@ -1,0 +1,370 @@
+//! The bodies of spans and origins as OTLP/protobuf messages: written by hand, because it is done for every span, and
+//! looked into without decoding the rest, because a query may ask every span for one attribute.
+//!
+//! Fields are those of `opentelemetry/proto/trace/v1/trace.proto` and `common/v1/common.proto`, version 1.
+
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use opentelemetry_proto::tonic::trace::v1 as proto;
+use prost::Message;
+
+use super::StoreError;
+use crate::model::{AttributeValue, Attributes, Resource, Scope, Span, SpanStatus};
+use crate::otlp;
+
+/// How deep values within values may be for a look inside; the reader of requests allows less.
+const DEEPEST: usize = 100;
+
+/// One span as a `Span` message.
+pub(super) fn encode_span(span: &Span) -> Vec<u8> {
+    let mut out = Vec::with_capacity(1024);
+    bytes(&mut out, 1, &span.trace_id.to_bytes());
+    bytes(&mut out, 2, &span.span_id.to_bytes());
+    text(&mut out, 3, &span.trace_state);
+    if let Some(parent) = span.parent_span_id {
+        bytes(&mut out, 4, &parent.to_bytes());
+    }
+    text(&mut out, 5, &span.name);
+    number(&mut out, 6, u64::from(span.kind.number()));
+    fixed64(&mut out, 7, span.start.unix_nanos());
+    fixed64(&mut out, 8, span.end.unix_nanos());
+    attributes(&mut out, 9, &span.attributes);
+    number(&mut out, 10, u64::from(span.dropped.attributes));
+    for event in &span.events {
+        message(&mut out, 11, |out| {
+            fixed64(out, 1, event.at.unix_nanos());
+            text(out, 2, &event.name);
+            attributes(out, 3, &event.attributes);
+        });
+    }
+    number(&mut out, 12, u64::from(span.dropped.events));
+    for link in &span.links {
+        message(&mut out, 13, |out| {
+            bytes(out, 1, &link.trace_id.to_bytes());
+            bytes(out, 2, &link.span_id.to_bytes());
+            text(out, 3, &link.trace_state);
+            attributes(out, 4, &link.attributes);
+            fixed32(out, 6, link.flags);
+        });
+    }
+    number(&mut out, 14, u64::from(span.dropped.links));
+    match &span.status {
+        SpanStatus::Unset => {}
+        SpanStatus::Ok => message(&mut out, 15, |out| number(out, 3, 1)),
+        SpanStatus::Error(why) => message(&mut out, 15, |out| {
+            text(out, 2, why);
+            number(out, 3, 2);
+        }),
+    }
+    fixed32(&mut out, 16, span.flags);
+    out
+}
+
+/// A resource as a `Resource` message.
+pub(super) fn encode_resource(resource: &Resource) -> Vec<u8> {
+    let mut out = Vec::new();
+    attributes(&mut out, 1, &resource.attributes);
+    out
+}
+
+/// A library as an `InstrumentationScope` message.
+pub(super) fn encode_scope(scope: &Scope) -> Vec<u8> {
+    let mut out = Vec::new();
+    text(&mut out, 1, &scope.name);
+    text(&mut out, 2, &scope.version);
+    attributes(&mut out, 3, &scope.attributes);
+    out
+}
+
+/// Spans, each with the resource and the scope that it came with, as an `ExportTraceServiceRequest`: what any OTLP
+/// endpoint takes. Consecutive spans of one origin share it.
+pub(super) fn frame<'a>(spans: impl Iterator<Item = (i64, &'a [u8], &'a [u8], &'a [u8])>) -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut spans = spans.peekable();
+    while let Some((origin, resource, scope, first)) = spans.next() {
+        message(&mut out, 1, |out| {
+            bytes(out, 1, resource);
+            message(out, 2, |out| {
+                bytes(out, 1, scope);
+                bytes(out, 2, first);
+                while let Some((_, _, _, body)) = spans.next_if(|next| next.0 == origin) {
+                    bytes(out, 2, body);
+                }
+            });
+        });
+    }
+    out
+}
+
+/// Spans of one origin out of their bodies.
+pub(super) fn decode<'a>(
+    resource: &[u8],
+    scope: &[u8],
+    bodies: impl Iterator<Item = &'a [u8]>,
+) -> Result<Vec<Span>, StoreError> {
+    let broken = |error: prost::DecodeError| StoreError::Body(error.to_string());
+    let spans = bodies.map(|body| proto::Span::decode(body).map_err(broken)).collect::<Result<_, _>>()?;
+    let scope_spans =
+        proto::ScopeSpans { scope: Some(Message::decode(scope).map_err(broken)?), spans, ..Default::default() };
+    let resource_spans = proto::ResourceSpans {
+        resource: Some(Message::decode(resource).map_err(broken)?),
+        scope_spans: vec![scope_spans],
+        ..Default::default()
+    };
+    let request = ExportTraceServiceRequest { resource_spans: vec![resource_spans] };
+    otlp::from_request(request).map_err(|error| StoreError::Body(error.to_string()))
+}
+
+// ------------------------------------------------------------------------------------------------- one attribute only
+
+/// The value of one attribute in a body, as far as a query can compare it.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Found<'a> {
+    Text(&'a str),
+    Bool(bool),
+    Int(i64),
+    Double(f64),
+    List(Vec<Found<'a>>),
+}
+
+/// The field of a `Span` message that holds its attributes.
+pub(super) const SPAN_ATTRIBUTES: u32 = 9;
+/// The field of a `Resource` message that holds its attributes.
+pub(super) const RESOURCE_ATTRIBUTES: u32 = 1;
+
+/// Looks for an attribute of this name; of several, for the last one. `None` where there is none.
+pub(super) fn find<'a>(body: &'a [u8], field: u32, name: &str) -> Option<Found<'a>> {
+    let mut found = None;
+    for (number, entry) in (Fields { rest: body }) {
+        let Field::Bytes(entry) = entry else { continue };
+        if number != field {
+            continue;
+        }
+        let mut parts = Fields { rest: entry };
+        match parts.next() {
+            Some((1, Field::Bytes(key))) if key == name.as_bytes() => {}
+            _ => continue,
+        }
+        if let Some((2, Field::Bytes(value))) = parts.next() {
+            found = value_in(value, DEEPEST).or(found);
+        }
+    }
+    found
+}
+
+fn value_in(value: &[u8], deeper: usize) -> Option<Found<'_>> {
+    let (number, field) = (Fields { rest: value }).next()?;
+    match (number, field) {
+        (1, Field::Bytes(text)) => std::str::from_utf8(text).ok().map(Found::Text),
+        (2, Field::Number(flag)) => Some(Found::Bool(flag != 0)),
+        (3, Field::Number(int)) => Some(Found::Int(int.cast_signed())),
+        (4, Field::Fixed64(bits)) => Some(Found::Double(f64::from_bits(bits))),
+        (5, Field::Bytes(list)) if deeper > 0 => {
+            let values = (Fields { rest: list }).filter_map(|(_, value)| match value {
+                Field::Bytes(value) => value_in(value, deeper - 1),
+                _ => None,
+            });
+            Some(Found::List(values.collect()))
+        }
+        _ => None,
+    }
+}
+
+enum Field<'a> {
+    Number(u64),
+    Fixed64(u64),
+    Fixed32,
+    Bytes(&'a [u8]),
+}
+
+/// The fields of a message in order; ends where it is broken.
+struct Fields<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Iterator for Fields<'a> {
+    type Item = (u32, Field<'a>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.rest.is_empty() {
+            return None;
+        }
+        let key = self.varint()?;
+        let number = u32::try_from(key >> 3).ok()?;
+        let field = match key & 7 {
+            0 => Field::Number(self.varint()?),
+            1 => Field::Fixed64(u64::from_le_bytes(self.take(8)?.try_into().ok()?)),
+            2 => {
+                let length = usize::try_from(self.varint()?).ok()?;
+                Field::Bytes(self.take(length)?)
+            }
+            5 => {
+                self.take(4)?;
+                Field::Fixed32
+            }
+            _ => return None,
+        };
+        Some((number, field))
+    }
+}
+
+impl<'a> Fields<'a> {
+    fn take(&mut self, length: usize) -> Option<&'a [u8]> {
+        let (taken, rest) = self.rest.split_at_checked(length)?;
+        self.rest = rest;
+        Some(taken)
+    }
+
+    fn varint(&mut self) -> Option<u64> {
+        let mut value = 0;
+        for shift in (0..64).step_by(7) {
+            let (&byte, rest) = self.rest.split_first()?;
+            self.rest = rest;
+            value |= u64::from(byte & 0x7f) << shift;
+            if byte < 0x80 {
+                return Some(value);
+            }
+        }
+        None
+    }
+}
+
+// ------------------------------------------------------------------------------------------------------ writing a field
+
+fn attributes(out: &mut Vec<u8>, field: u32, attributes: &Attributes) {
+    for (name, attribute) in attributes.iter() {
+        message(out, field, |out| {
+            // An entry says its name first, even an empty one: that is where it is looked for.
+            bytes(out, 1, name.as_bytes());
+            message(out, 2, |out| value(out, attribute));
+        });
+    }
+}
+
+fn value(out: &mut Vec<u8>, value_: &AttributeValue) {
+    // A value is a `oneof`: what is set is written even where it is zero or empty.
+    match value_ {
+        AttributeValue::Empty => {}
+        AttributeValue::Text(text) => bytes(out, 1, text.as_bytes()),
+        AttributeValue::Bool(flag) => {
+            key(out, 2, 0);
+            varint(out, u64::from(*flag));
+        }
+        AttributeValue::Int(int) => {
+            key(out, 3, 0);
+            varint(out, int.cast_unsigned());
+        }
+        AttributeValue::Double(double) => {
+            key(out, 4, 1);
+            out.extend_from_slice(&double.to_bits().to_le_bytes());
+        }
+        AttributeValue::List(values) => message(out, 5, |out| {
+            for each in values {
+                message(out, 1, |out| value(out, each));
+            }
+        }),
+        AttributeValue::Map(map) => message(out, 6, |out| attributes(out, 1, map)),
+        AttributeValue::Bytes(raw) => bytes(out, 7, raw),
+    }
+}
+
+fn key(out: &mut Vec<u8>, field: u32, wire: u32) {
+    varint(out, u64::from(field << 3 | wire));
+}
+
+fn varint(out: &mut Vec<u8>, mut value: u64) {
+    while value >= 0x80 {
+        out.push((value & 0x7f) as u8 | 0x80);
+        value >>= 7;
+    }
+    out.push(value as u8);
+}
+
+fn number(out: &mut Vec<u8>, field: u32, value: u64) {
+    if value != 0 {
+        key(out, field, 0);
+        varint(out, value);
+    }
+}
+
+fn fixed64(out: &mut Vec<u8>, field: u32, value: u64) {
+    if value != 0 {
+        key(out, field, 1);
+        out.extend_from_slice(&value.to_le_bytes());
+    }
+}
+
+fn fixed32(out: &mut Vec<u8>, field: u32, value: u32) {
+    if value != 0 {
+        key(out, field, 5);
+        out.extend_from_slice(&value.to_le_bytes());
+    }
+}
+
+fn text(out: &mut Vec<u8>, field: u32, text: &str) {
+    if !text.is_empty() {
+        bytes(out, field, text.as_bytes());
+    }
+}
+
+fn bytes(out: &mut Vec<u8>, field: u32, bytes: &[u8]) {
+    key(out, field, 2);
+    varint(out, bytes.len() as u64);
+    out.extend_from_slice(bytes);
+}
+
+/// A message within: written where it belongs with room for a length of one byte, and moved if it needs more.
+fn message(out: &mut Vec<u8>, field: u32, write: impl FnOnce(&mut Vec<u8>)) {
+    key(out, field, 2);
+    let at = out.len();
+    out.push(0);
+    write(out);
+    let length = out.len() - at - 1;
+    if let Ok(short @ 0..0x80) = u8::try_from(length) {
+        out[at] = short;
+        return;
+    }
+    let mut prefix = Vec::with_capacity(5);
+    varint(&mut prefix, length as u64);
+    out.splice(at..=at, prefix);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::samples;
+
+    #[test]
+    fn a_span_with_everything_in_it_comes_back_as_it_was() {
+        let span = samples::everything();
+        let (resource, scope) = (encode_resource(&span.resource), encode_scope(&span.scope));
+        let body = encode_span(&span);
+        let back = decode(&resource, &scope, std::iter::once(&body[..])).unwrap();
+        assert_eq!(back, [span]);
+    }
+
+    #[test]
+    fn spans_are_framed_by_origin_as_one_request() {
+        let span = samples::everything();
+        let (resource, scope, body) = (encode_resource(&span.resource), encode_scope(&span.scope), encode_span(&span));
+        let part = |origin| (origin, &resource[..], &scope[..], &body[..]);
+        let request = frame([part(1), part(1), part(2)].into_iter());
+        let read = ExportTraceServiceRequest::decode(&request[..]).unwrap();
+        let sizes: Vec<_> = read.resource_spans.iter().map(|each| each.scope_spans[0].spans.len()).collect();
+        assert_eq!(sizes, [2, 1]);
+        assert_eq!(otlp::from_protobuf(&request).unwrap(), [span.clone(), span.clone(), span]);
+    }
+
+    #[test]
+    fn one_attribute_is_found_without_decoding_and_broken_bodies_have_none() {
+        let span = samples::everything();
+        let body = encode_span(&span);
+        assert_eq!(find(&body, SPAN_ATTRIBUTES, "text"), Some(Found::Text("grüße")));
+        assert_eq!(find(&body, SPAN_ATTRIBUTES, "int"), Some(Found::Int(-7)));
+        assert_eq!(find(&body, SPAN_ATTRIBUTES, "flag"), Some(Found::Bool(false)));
+        assert_eq!(find(&body, SPAN_ATTRIBUTES, "list"), Some(Found::List(vec![Found::Text("a"), Found::Text("b")])));
+        assert_eq!(find(&body, SPAN_ATTRIBUTES, "none"), None);
+        for end in 0..body.len() {
+            let _ = find(&body[..end], SPAN_ATTRIBUTES, "text");
+        }
+    }
+}

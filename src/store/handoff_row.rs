@@ -1,0 +1,257 @@
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use super::row::Side;
+use super::words::{HandoffKey, VerdictWord};
+
+/// One handoff, joined from what both sides said. Every part is the least, the greatest, the union or the last by its
+/// turn of what came, so that neither the order of arrival nor duplicates change it.
+#[derive(Clone, Debug)]
+pub(super) struct HandoffRow {
+    pub(super) key: i64,
+    pub(super) id: HandoffKey,
+    pub(super) workflow: Option<i64>,
+    parent: Option<HandoffKey>,
+    from: Option<String>,
+    to: Option<String>,
+    kind: i64,
+    mismatches: u32,
+    rung: i64,
+    size: Option<i64>,
+    age_ms: Option<f64>,
+    quality: Option<f64>,
+    sender: Option<Half>,
+    receiver: Option<Half>,
+    /// As they are in the file; `None` for a new one.
+    stored: Option<Stored>,
+}
+
+/// The spans of one side: its last one by turn, and from when to when all of them went.
+#[derive(Clone, Copy, Debug)]
+struct Half {
+    span: i64,
+    start_ns: i64,
+    end_ns: i64,
+    turn: i64,
+    verdict: VerdictWord,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Stored {
+    mismatches: u32,
+    workflow: Option<i64>,
+    mismatched: bool,
+}
+
+/// How a write changed the numbers of a workflow.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Change {
+    pub(super) handoffs: i64,
+    pub(super) mismatched: i64,
+}
+
+const COLUMNS: &str = "key, id, workflow, parent, from_agent, to_agent, kind, mismatches, rung, size, age_ms, quality, \
+     s_span, s_start_ns, s_end_ns, s_turn, s_verdict, r_span, r_start_ns, r_end_ns, r_turn, r_verdict";
+
+impl HandoffRow {
+    pub(super) fn new(key: i64, id: HandoffKey) -> Self {
+        Self {
+            key,
+            id,
+            workflow: None,
+            parent: None,
+            from: None,
+            to: None,
+            kind: 0,
+            mismatches: 0,
+            rung: 0,
+            size: None,
+            age_ms: None,
+            quality: None,
+            sender: None,
+            receiver: None,
+            stored: None,
+        }
+    }
+
+    /// The row of this id, if it is in the file.
+    pub(super) fn load(connection: &Connection, id: &HandoffKey) -> rusqlite::Result<Option<Self>> {
+        let mut select = connection.prepare_cached(&format!("SELECT {COLUMNS} FROM handoffs WHERE id = ?1"))?;
+        select.query_row([id], Self::read).optional()
+    }
+
+    fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+        let id = HandoffKey::of(row.get_ref(1)?).unwrap_or(HandoffKey::Text(String::new()));
+        let half = |at: usize| -> rusqlite::Result<Option<Half>> {
+            let Some(span) = row.get(at)? else { return Ok(None) };
+            Ok(Some(Half {
+                span,
+                start_ns: row.get(at + 1)?,
+                end_ns: row.get(at + 2)?,
+                turn: row.get(at + 3)?,
+                verdict: VerdictWord::from_number(row.get(at + 4)?),
+            }))
+        };
+        let mut this = Self {
+            key: row.get(0)?,
+            id,
+            workflow: row.get(2)?,
+            parent: HandoffKey::of(row.get_ref(3)?),
+            from: row.get(4)?,
+            to: row.get(5)?,
+            kind: row.get(6)?,
+            mismatches: row.get(7)?,
+            rung: row.get(8)?,
+            size: row.get(9)?,
+            age_ms: row.get(10)?,
+            quality: row.get(11)?,
+            sender: half(12)?,
+            receiver: half(17)?,
+            stored: None,
+        };
+        this.stored = Some(Stored {
+            mismatches: this.mismatches,
+            workflow: this.workflow,
+            mismatched: this.verdict() == VerdictWord::Mismatched,
+        });
+        Ok(this)
+    }
+
+    /// Takes in what one span says.
+    pub(super) fn absorb(&mut self, side: &Side, span: i64, start_ns: i64, end_ns: i64, workflow: Option<i64>) {
+        let half = if side.is_sender { &mut self.sender } else { &mut self.receiver };
+        let new = Half { span, start_ns, end_ns, turn: side.turn, verdict: side.verdict };
+        *half = Some(match *half {
+            None => new,
+            Some(old) => {
+                let last = if (new.turn, new.end_ns, new.span) >= (old.turn, old.end_ns, old.span) { new } else { old };
+                Half { start_ns: new.start_ns.min(old.start_ns), end_ns: new.end_ns.max(old.end_ns), ..last }
+            }
+        });
+        self.workflow = self.workflow.or(workflow);
+        // Both sides say the same of these; the sender, who made it so, has the last word.
+        take(&mut self.parent, &side.parent, side.is_sender);
+        take(&mut self.from, &side.from, side.is_sender);
+        take(&mut self.to, &side.to, side.is_sender);
+        self.kind = self.kind.max(side.kind);
+        self.mismatches |= side.mismatches;
+        self.rung = self.rung.max(side.rung);
+        self.size = self.size.max(side.size);
+        self.age_ms = pick(self.age_ms, side.age_ms, f64::max);
+        self.quality = pick(self.quality, side.quality, f64::min);
+    }
+
+    /// The sender's last word, unless it is the receiver who found something, or the only one who said anything.
+    pub(super) fn verdict(&self) -> VerdictWord {
+        let word = |half: Option<Half>| half.map(|half| half.verdict);
+        match (word(self.sender), word(self.receiver)) {
+            (_, Some(VerdictWord::Mismatched)) => VerdictWord::Mismatched,
+            (Some(VerdictWord::Pending) | None, Some(said)) => said,
+            (Some(said), _) => said,
+            (None, None) => VerdictWord::Pending,
+        }
+    }
+
+    fn times(&self) -> (i64, i64) {
+        let half = self.sender.or(self.receiver);
+        half.map_or((0, 0), |half| (half.start_ns, half.end_ns.saturating_sub(half.start_ns).max(0)))
+    }
+
+    /// Writes the row, and says how that changed its workflow's numbers.
+    pub(super) fn store(&mut self, connection: &Connection) -> rusqlite::Result<Change> {
+        let verdict = self.verdict();
+        let (start_ns, duration_ns) = self.times();
+        let part = |half: Option<Half>| {
+            (
+                half.map(|half| half.span),
+                half.map(|half| half.start_ns),
+                half.map(|half| half.end_ns),
+                half.map(|half| half.turn),
+                half.map(|half| half.verdict as i64),
+            )
+        };
+        let (s, r) = (part(self.sender), part(self.receiver));
+        let turns = |half: Option<Half>| half.map_or(0, |half| half.turn);
+        let sql = if self.stored.is_some() { UPDATE } else { INSERT };
+        connection.prepare_cached(sql)?.execute(params![
+            self.key,
+            self.id,
+            self.workflow,
+            self.parent,
+            self.from,
+            self.to,
+            self.kind,
+            verdict as i64,
+            self.mismatches,
+            self.rung,
+            start_ns,
+            duration_ns,
+            turns(self.sender),
+            turns(self.receiver),
+            self.size,
+            self.age_ms,
+            self.quality,
+            s.0,
+            s.1,
+            s.2,
+            s.3,
+            s.4,
+            r.0,
+            r.1,
+            r.2,
+            r.3,
+            r.4
+        ])?;
+        let before = self.stored.map_or(0, |stored| stored.mismatches);
+        let mut fresh = self.mismatches & !before;
+        while fresh != 0 {
+            let kind = fresh.trailing_zeros();
+            fresh &= fresh - 1;
+            connection
+                .prepare_cached("INSERT OR IGNORE INTO findings (kind, handoff) VALUES (?1, ?2)")?
+                .execute(params![kind, self.key])?;
+        }
+        let now = Stored {
+            mismatches: self.mismatches,
+            workflow: self.workflow,
+            mismatched: verdict == VerdictWord::Mismatched,
+        };
+        let change = Change::between(self.stored, now);
+        self.stored = Some(now);
+        Ok(change)
+    }
+}
+
+impl Change {
+    /// A handoff is counted when its workflow is known.
+    fn between(before: Option<Stored>, now: Stored) -> Self {
+        let count = |stored: Stored| match stored.workflow {
+            Some(_) => (1, i64::from(stored.mismatched)),
+            None => (0, 0),
+        };
+        let (old, new) = (before.map_or((0, 0), count), count(now));
+        Self { handoffs: new.0 - old.0, mismatched: new.1 - old.1 }
+    }
+}
+
+const INSERT: &str = "INSERT INTO handoffs (key, id, workflow, parent, from_agent, to_agent, kind, verdict, mismatches, \
+     rung, start_ns, duration_ns, attempts, deliveries, size, age_ms, quality, s_span, s_start_ns, s_end_ns, s_turn, \
+     s_verdict, r_span, r_start_ns, r_end_ns, r_turn, r_verdict) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, \
+     ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27)";
+
+const UPDATE: &str = "UPDATE handoffs SET id = ?2, workflow = ?3, parent = ?4, from_agent = ?5, to_agent = ?6, kind = ?7, \
+     verdict = ?8, mismatches = ?9, rung = ?10, start_ns = ?11, duration_ns = ?12, attempts = ?13, deliveries = ?14, \
+     size = ?15, age_ms = ?16, quality = ?17, s_span = ?18, s_start_ns = ?19, s_end_ns = ?20, s_turn = ?21, \
+     s_verdict = ?22, r_span = ?23, r_start_ns = ?24, r_end_ns = ?25, r_turn = ?26, r_verdict = ?27 WHERE key = ?1";
+
+fn take<T: Clone>(kept: &mut Option<T>, said: &Option<T>, wins: bool) {
+    if said.is_some() && (wins || kept.is_none()) {
+        kept.clone_from(said);
+    }
+}
+
+fn pick(left: Option<f64>, right: Option<f64>, choose: fn(f64, f64) -> f64) -> Option<f64> {
+    match (left, right) {
+        (Some(left), Some(right)) => Some(choose(left, right)),
+        (left, right) => left.or(right),
+    }
+}

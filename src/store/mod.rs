@@ -1,0 +1,34 @@
+//! Spans of any origin in SQLite: one file, or memory. What is acknowledged is on the disk.
+//!
+//! A [`Store`] keeps every span whole, joins the two sides of each handoff by its id in whatever order they arrive, and
+//! groups by workflow. One thread writes; requests that come while it waits for the disk share the next commit.
+//! [`Store::query`] understands a small language, see [`query`].
+
+mod batch;
+mod body;
+mod error;
+mod functions;
+mod handoff_row;
+mod lookup;
+mod options;
+pub mod query;
+mod readers;
+mod retention;
+mod row;
+#[cfg(test)]
+mod samples;
+mod schema;
+mod stats;
+#[allow(clippy::module_inception, reason = "the noun that the folder is about")]
+mod store;
+mod summary;
+mod watch;
+mod words;
+mod writer;
+
+pub use error::StoreError;
+pub use options::StoreOptions;
+pub use stats::{AgentStats, BoundaryStats, DecisionStats, Stats};
+pub use store::{Counts, Inserted, Store};
+pub use summary::{HandoffSummary, SpanSummary, WorkflowSummary};
+pub use watch::{Lagged, Watch};

@@ -1,0 +1,224 @@
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, Row, params_from_iter};
+use serde_json::Value as Json;
+
+use super::ast::{Entity, Function, Measure, Query};
+use super::field::{self, Field};
+use super::sql::{Selection, Sql};
+use super::{DEFAULT_LINES, QueryError};
+use crate::model::Timestamp;
+use crate::store::summary::timestamp;
+use crate::store::words::HandoffKey;
+use crate::store::{HandoffSummary, SpanSummary, StoreError, WorkflowSummary};
+
+/// What a query found.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+#[non_exhaustive]
+pub struct Answer {
+    /// What the lines are: `handoffs`, `spans`, `workflows` or `groups`.
+    pub what: String,
+    /// Of groups, the names of the columns in order; else empty.
+    pub columns: Vec<String>,
+    /// The lines.
+    pub lines: Vec<Line>,
+    /// The offset of the next page; `None` where this is the last one.
+    pub next: Option<usize>,
+}
+
+/// One line of an answer.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(untagged)]
+#[non_exhaustive]
+pub enum Line {
+    /// A handoff.
+    Handoff(Box<HandoffSummary>),
+    /// A span.
+    Span(Box<SpanSummary>),
+    /// A workflow.
+    Workflow(Box<WorkflowSummary>),
+    /// A group: its columns by name.
+    Group(serde_json::Map<String, Json>),
+}
+
+pub(super) fn answer(query: &Query, connection: &Connection, now: Timestamp) -> Result<Answer, StoreError> {
+    let mut sql = Sql::new(now);
+    let selection = sql.selection(&query.first, &query.chain)?;
+    let entity = query.chain.last().map_or(query.first.entity, |(_, node)| node.entity);
+    if query.by.is_empty() && query.measures.is_empty() {
+        lines(query, entity, &selection, sql, connection)
+    } else {
+        groups(query, entity, &selection, sql, connection)
+    }
+}
+
+fn lines(
+    query: &Query,
+    entity: Entity,
+    selection: &Selection,
+    mut sql: Sql,
+    connection: &Connection,
+) -> Result<Answer, StoreError> {
+    let (what, columns, time) = match entity {
+        Entity::Handoff => ("handoffs", HandoffSummary::columns("e0", "w"), "e0.start_ns"),
+        Entity::Span => {
+            ("spans", SpanSummary::columns("e0", "w"), if selection.indexed_types { "e0.start_ns" } else { "e0.key" })
+        }
+        Entity::Workflow => ("workflows", WorkflowSummary::columns("e0"), "e0.arrived_ns"),
+    };
+    let join = if entity == Entity::Workflow { "" } else { "LEFT JOIN workflows w ON w.key = e0.workflow" };
+    let mut order = Vec::new();
+    for (name, descending) in &query.sort {
+        let (expr, field) = sql.value(entity, name);
+        if matches!(field, Field::Mismatch(_)) {
+            return Err(QueryError::new(
+                name.column,
+                "a handoff has several mismatches: group by them, or sort by another name",
+            )
+            .into());
+        }
+        order.push(format!("{expr} {}", direction(*descending)));
+    }
+    if order.is_empty() {
+        // A sign keeps the database from walking an index in order where something else finds fewer rows.
+        order.push(format!("{}{time} DESC", if selection.in_order { "" } else { "+" }));
+    }
+    let limit = query.limit.unwrap_or(DEFAULT_LINES);
+    let text = format!(
+        "SELECT {columns} FROM {} {join} WHERE {} ORDER BY {}, e0.key DESC LIMIT {} OFFSET {}",
+        selection.from,
+        selection.filter,
+        order.join(", "),
+        limit + 1,
+        query.offset
+    );
+    let mut select = connection.prepare(&text)?;
+    let read = |row: &Row<'_>| match entity {
+        Entity::Handoff => HandoffSummary::read(row).map(|line| Line::Handoff(Box::new(line))),
+        Entity::Span => SpanSummary::read(row).map(|line| Line::Span(Box::new(line))),
+        Entity::Workflow => WorkflowSummary::read(row).map(|line| Line::Workflow(Box::new(line))),
+    };
+    let found: Vec<Line> = select.query_map(params_from_iter(sql.bound), read)?.collect::<Result<_, _>>()?;
+    Ok(page(what, Vec::new(), found, limit, query.offset))
+}
+
+fn groups(
+    query: &Query,
+    entity: Entity,
+    selection: &Selection,
+    mut sql: Sql,
+    connection: &Connection,
+) -> Result<Answer, StoreError> {
+    let (mut titles, mut exprs, mut fields) = (Vec::new(), Vec::new(), Vec::new());
+    for name in &query.by {
+        let (expr, field) = sql.value(entity, name);
+        titles.push(name.text.clone());
+        exprs.push(expr);
+        fields.push(Some(field));
+    }
+    let by_mismatch = fields.iter().flatten().any(|field| matches!(field, Field::Mismatch(_)));
+    let default = [Measure::Count];
+    let measures = if query.measures.is_empty() { &default[..] } else { &query.measures };
+    let time = match Field::of(entity, "e0", "timestamp") {
+        Field::Time(column) => column,
+        _ => "e0.start_ns".to_owned(),
+    };
+    let asked_for =
+        query.chain.last().map_or(&query.first, |(_, node)| node).filter.as_ref().and_then(|filter| filter.last());
+    for measure in measures {
+        titles.push(measure.title());
+        fields.push(None);
+        exprs.push(match measure {
+            Measure::Count => "count(*)".to_owned(),
+            Measure::Rate => match asked_for.map(|time| time.as_secs_f64()).filter(|seconds| *seconds > 0.0) {
+                Some(seconds) => format!("count(*) / {seconds:?}"),
+                None => format!("count(*) * 1e9 / nullif(max({time}) - min({time}), 0)"),
+            },
+            Measure::Of(function, name) => {
+                let (expr, field) = sql.value(entity, name);
+                let number = match field {
+                    Field::Number(_) => expr,
+                    Field::Attribute(..) => expr.replacen("attr(", "attr_num(", 1),
+                    _ => return Err(QueryError::new(name.column, format!("`{}` is no number", name.text)).into()),
+                };
+                match function {
+                    Function::Sum => format!("sum({number})"),
+                    Function::Mean => format!("avg({number})"),
+                    Function::Least => format!("min({number})"),
+                    Function::Greatest => format!("max({number})"),
+                    Function::Percentile(percent) => format!("percentile({number}, {percent})"),
+                }
+            }
+        });
+    }
+    let mut order = Vec::new();
+    for (name, descending) in &query.sort {
+        let at = titles.iter().position(|title| *title == name.text).ok_or_else(|| {
+            QueryError::new(
+                name.column,
+                format!("expected one of the columns {}, found `{}`", titles.join(", "), name.text),
+            )
+        })?;
+        order.push(format!("{} {}", at + 1, direction(*descending)));
+    }
+    if order.is_empty() {
+        order.push("count(*) DESC".to_owned());
+    }
+    // Ties in the order of the groups, so that pages follow one another.
+    order.extend((1..=query.by.len()).map(|at| at.to_string()));
+    let limit = query.limit.unwrap_or(DEFAULT_LINES);
+    let text = format!(
+        "SELECT {} FROM {}{} WHERE {} {} ORDER BY {} LIMIT {} OFFSET {}",
+        exprs.join(", "),
+        selection.from,
+        if by_mismatch { " LEFT JOIN findings g ON g.handoff = e0.key" } else { "" },
+        selection.filter,
+        if query.by.is_empty() {
+            String::new()
+        } else {
+            format!("GROUP BY {}", (1..=query.by.len()).map(|at| at.to_string()).collect::<Vec<_>>().join(", "))
+        },
+        order.join(", "),
+        limit + 1,
+        query.offset
+    );
+    let mut select = connection.prepare(&text)?;
+    let found: Vec<Line> = select
+        .query_map(params_from_iter(sql.bound), |row| {
+            let mut group = serde_json::Map::new();
+            for (at, (title, field)) in titles.iter().zip(&fields).enumerate() {
+                group.insert(title.clone(), shown(row.get_ref(at)?, field.as_ref()));
+            }
+            Ok(Line::Group(group))
+        })?
+        .collect::<Result<_, _>>()?;
+    Ok(page("groups", titles, found, limit, query.offset))
+}
+
+fn page(what: &str, columns: Vec<String>, mut lines: Vec<Line>, limit: usize, offset: usize) -> Answer {
+    let more = lines.len() > limit;
+    lines.truncate(limit);
+    Answer { what: what.to_owned(), columns, lines, next: more.then(|| offset + limit) }
+}
+
+fn direction(descending: bool) -> &'static str {
+    if descending { "DESC" } else { "ASC" }
+}
+
+/// A value as the field that it is of is written.
+fn shown(value: ValueRef<'_>, field: Option<&Field>) -> Json {
+    let word = |words: &[(i64, &'static str)], number: i64| {
+        words.iter().find(|(known, _)| *known == number).map_or(Json::Null, |(_, word)| (*word).into())
+    };
+    match (value, field) {
+        (ValueRef::Null, _) => Json::Null,
+        (value, Some(Field::HandoffId(_))) => HandoffKey::text_of(value).into(),
+        (ValueRef::Integer(number), Some(Field::Words { words, .. })) => word(words, number),
+        (ValueRef::Integer(number), Some(Field::Mismatch(_))) => word(&field::mismatch_words(), number),
+        (ValueRef::Integer(ns), Some(Field::Time(_))) => timestamp(ns).into(),
+        (ValueRef::Integer(flag), Some(Field::Flag(_))) => (flag != 0).into(),
+        (ValueRef::Integer(int), _) => int.into(),
+        (ValueRef::Real(real), _) => real.into(),
+        (ValueRef::Text(text), _) => String::from_utf8_lossy(text).into(),
+        (ValueRef::Blob(bytes), _) => bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>().into(),
+    }
+}

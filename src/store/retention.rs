@@ -1,0 +1,85 @@
+use rusqlite::{Connection, TransactionBehavior, params};
+
+use super::StoreOptions;
+
+/// The most workflows that one step forgets, so that requests do not wait long for it.
+const WORKFLOWS_A_STEP: i64 = 50;
+
+/// The most spans of no workflow that one step forgets.
+const SPANS_A_STEP: i64 = 2_000;
+
+/// The most pages that one step gives back to the file system.
+const PAGES_A_STEP: i64 = 1_000;
+
+/// What one step did.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Step {
+    pub(super) workflows: u64,
+    pub(super) more: bool,
+}
+
+/// Forgets the workflows that are too old, or the oldest if there is too much; then shrinks the file. Age counts from
+/// the last time that something of the workflow came.
+pub(super) fn step(connection: &mut Connection, options: &StoreOptions, now_ns: i64) -> rusqlite::Result<Step> {
+    let number = |connection: &Connection, sql: &str| connection.query_row(sql, [], |row| row.get::<_, i64>(0));
+    let free = number(connection, "PRAGMA freelist_count")?;
+    let used = (number(connection, "PRAGMA page_count")? - free) * number(connection, "PRAGMA page_size")?;
+    let too_much = options.keep_bytes.is_some_and(|limit| u64::try_from(used).unwrap_or(0) > limit);
+    let age = options.keep_for.map(|age| i64::try_from(age.as_nanos()).unwrap_or(i64::MAX));
+    let before_ns = match (too_much, age) {
+        (true, _) => i64::MAX,
+        (false, Some(age)) => now_ns.saturating_sub(age),
+        (false, None) => i64::MIN,
+    };
+    let mut step = Step::default();
+    if before_ns > i64::MIN {
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        step = forget(&transaction, before_ns)?;
+        transaction.commit()?;
+    }
+    let free = number(connection, "PRAGMA freelist_count")?;
+    if free > 0 {
+        connection.execute_batch(&format!("PRAGMA incremental_vacuum({PAGES_A_STEP})"))?;
+        step.more |= free > PAGES_A_STEP;
+    }
+    Ok(step)
+}
+
+fn forget(connection: &Connection, before_ns: i64) -> rusqlite::Result<Step> {
+    let keys: Vec<i64> = connection
+        .prepare_cached("SELECT key FROM workflows WHERE arrived_ns < ?1 ORDER BY arrived_ns LIMIT ?2")?
+        .query_map(params![before_ns, WORKFLOWS_A_STEP], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    for key in &keys {
+        for sql in [
+            "DELETE FROM findings WHERE handoff IN (SELECT key FROM handoffs WHERE workflow = ?1)",
+            "DELETE FROM handoffs WHERE workflow = ?1",
+            "DELETE FROM spans WHERE workflow = ?1",
+            "DELETE FROM traces WHERE workflow = ?1",
+            "DELETE FROM workflows WHERE key = ?1",
+        ] {
+            connection.prepare_cached(sql)?.execute([key])?;
+        }
+    }
+    // While there is too much, spans of no workflow go as long as they are older than what is kept.
+    let oldest_kept: Option<i64> =
+        connection.query_row("SELECT min(arrived_ns) FROM workflows", [], |row| row.get(0))?;
+    let before_ns = before_ns.min(oldest_kept.unwrap_or(i64::MAX));
+    let spans = connection
+        .prepare_cached(
+            "DELETE FROM spans WHERE key IN \
+             (SELECT key FROM spans WHERE workflow IS NULL AND arrived_ns < ?1 ORDER BY arrived_ns LIMIT ?2)",
+        )?
+        .execute(params![before_ns, SPANS_A_STEP])?;
+    // Handoffs that no span of a workflow told of.
+    connection
+        .prepare_cached(
+            "DELETE FROM handoffs WHERE workflow IS NULL \
+             AND NOT EXISTS (SELECT 1 FROM spans WHERE key = s_span OR key = r_span)",
+        )?
+        .execute([])?;
+    Ok(Step {
+        workflows: keys.len() as u64,
+        more: keys.len() as i64 == WORKFLOWS_A_STEP || spans as i64 == SPANS_A_STEP,
+    })
+}

@@ -1,0 +1,262 @@
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use rusqlite::{Connection, TransactionBehavior};
+use tokio::sync::{broadcast, oneshot};
+
+use super::batch::Batch;
+use super::row::SpanRow;
+use super::{Inserted, StoreError, StoreOptions, retention};
+use crate::model::Timestamp;
+
+/// The most spans that one commit waits for.
+const MOST_SPANS: usize = 20_000;
+
+/// How long spans are collected for one commit, at most. Whoever waits longest waits for this and for the disk.
+const GROUP_FOR: Duration = Duration::from_millis(25);
+
+/// The most requests that wait; their bytes are bounded besides.
+const MOST_JOBS: usize = 4_096;
+
+/// Changes that nobody has looked at yet, before the oldest are passed over.
+const CHANGES_KEPT: usize = 256;
+
+/// The one thread that writes. Requests that arrive while it waits for the disk share the next commit.
+#[derive(Debug)]
+pub(super) struct Writer {
+    jobs: Option<SyncSender<Job>>,
+    thread: Option<JoinHandle<()>>,
+    shared: Arc<Shared>,
+    waiting_limit: usize,
+}
+
+/// What the writer and those around it share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    waiting: AtomicUsize,
+    pub(super) counts: Counts,
+    pub(super) changes: broadcast::Sender<Arc<[i64]>>,
+    clock: SteadyClock,
+}
+
+/// What was done since the store was opened.
+#[derive(Debug, Default)]
+pub(super) struct Counts {
+    pub(super) spans: AtomicU64,
+    pub(super) duplicates: AtomicU64,
+    pub(super) commits: AtomicU64,
+    pub(super) refused: AtomicU64,
+    pub(super) failed: AtomicU64,
+    pub(super) forgotten: AtomicU64,
+}
+
+#[derive(Debug)]
+struct Job {
+    rows: Vec<SpanRow>,
+    weight: usize,
+    reply: oneshot::Sender<Result<Inserted, StoreError>>,
+}
+
+/// The host's clock as it was when the store was opened, and the time since: a clock that jumps meanwhile makes nothing
+/// older than it is.
+#[derive(Clone, Copy, Debug)]
+struct SteadyClock {
+    opened: Timestamp,
+    since: Instant,
+}
+
+impl SteadyClock {
+    fn now_ns(&self) -> i64 {
+        i64::try_from((self.opened + self.since.elapsed()).unix_nanos()).unwrap_or(i64::MAX)
+    }
+}
+
+impl Writer {
+    pub(super) fn start(connection: Arc<Mutex<Connection>>, options: &StoreOptions) -> Result<Self, StoreError> {
+        let (jobs, incoming) = sync_channel(MOST_JOBS);
+        let shared = Arc::new(Shared {
+            waiting: AtomicUsize::new(0),
+            counts: Counts::default(),
+            changes: broadcast::Sender::new(CHANGES_KEPT),
+            clock: SteadyClock { opened: Timestamp::now(), since: Instant::now() },
+        });
+        let work = Work { connection, shared: Arc::clone(&shared), options: options.clone(), complained: None };
+        let thread = std::thread::Builder::new()
+            .name("wilco-store".to_owned())
+            .spawn(move || work.run(&incoming))
+            .map_err(|error| StoreError::Database(format!("no thread for the writer: {error}")))?;
+        Ok(Self { jobs: Some(jobs), thread: Some(thread), shared, waiting_limit: options.waiting_bytes })
+    }
+
+    pub(super) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    /// Bytes of spans that wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.shared.waiting.load(Ordering::Relaxed)
+    }
+
+    /// Puts rows in line. The receiver hears when they are committed.
+    pub(super) fn submit(
+        &self,
+        rows: Vec<SpanRow>,
+    ) -> Result<oneshot::Receiver<Result<Inserted, StoreError>>, StoreError> {
+        let weight = rows.iter().map(SpanRow::weight).sum();
+        let waiting = self.shared.waiting.fetch_add(weight, Ordering::Relaxed);
+        let overloaded = || {
+            self.shared.waiting.fetch_sub(weight, Ordering::Relaxed);
+            self.shared.counts.refused.fetch_add(1, Ordering::Relaxed);
+            StoreError::Overloaded { waiting, limit: self.waiting_limit }
+        };
+        // Alone, even a request that is over the limit gets its turn.
+        if waiting > 0 && waiting + weight > self.waiting_limit {
+            return Err(overloaded());
+        }
+        let (reply, answer) = oneshot::channel();
+        let jobs = self.jobs.as_ref().ok_or(StoreError::Closed)?;
+        match jobs.try_send(Job { rows, weight, reply }) {
+            Ok(()) => Ok(answer),
+            Err(TrySendError::Full(_)) => Err(overloaded()),
+            Err(TrySendError::Disconnected(_)) => Err(StoreError::Closed),
+        }
+    }
+}
+
+impl Drop for Writer {
+    /// Waits until all that is in line is written.
+    fn drop(&mut self) {
+        self.jobs = None;
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+struct Work {
+    connection: Arc<Mutex<Connection>>,
+    shared: Arc<Shared>,
+    options: StoreOptions,
+    /// When it was last said that nothing can be written.
+    complained: Option<Instant>,
+}
+
+impl Work {
+    fn run(mut self, incoming: &Receiver<Job>) {
+        let mut tidy_at = Instant::now() + self.options.tidy_every;
+        loop {
+            let job = match incoming.recv_timeout(tidy_at.saturating_duration_since(Instant::now())) {
+                Ok(job) => Some(job),
+                Err(RecvTimeoutError::Timeout) => None,
+                Err(RecvTimeoutError::Disconnected) => return,
+            };
+            if let Some(job) = job {
+                self.commit_group(job, incoming);
+            }
+            if Instant::now() >= tidy_at {
+                // What is left to do is done after the next requests: a step is short.
+                let more = self.tidy();
+                tidy_at = Instant::now() + if more { Duration::from_millis(20) } else { self.options.tidy_every };
+            }
+        }
+    }
+
+    fn commit_group(&mut self, first: Job, incoming: &Receiver<Job>) {
+        let mut group: Vec<(Job, Inserted)> = Vec::new();
+        let outcome = self.write(first, incoming, &mut group);
+        let weight: usize = group.iter().map(|(job, _)| job.weight).sum();
+        let counts = &self.shared.counts;
+        match outcome {
+            Ok(changes) => {
+                counts.commits.fetch_add(1, Ordering::Relaxed);
+                for (job, inserted) in group {
+                    counts.spans.fetch_add(inserted.spans, Ordering::Relaxed);
+                    counts.duplicates.fetch_add(inserted.duplicates, Ordering::Relaxed);
+                    // Whoever asked may be gone.
+                    let _ = job.reply.send(Ok(inserted));
+                }
+                self.complained = None;
+                if !changes.is_empty() {
+                    let _ = self.shared.changes.send(changes.into());
+                }
+            }
+            Err(error) => {
+                counts.failed.fetch_add(group.len() as u64, Ordering::Relaxed);
+                let error = StoreError::from(error);
+                if self.complained.is_none_or(|at| at.elapsed() > Duration::from_secs(10)) {
+                    self.complained = Some(Instant::now());
+                    tracing::error!(target: "wilco", "spans are refused: {error}");
+                }
+                for (job, _) in group {
+                    let _ = job.reply.send(Err(again(&error)));
+                }
+            }
+        }
+        self.shared.waiting.fetch_sub(weight, Ordering::Relaxed);
+    }
+
+    /// One transaction over the first request and all that wait by then. Whatever was taken out of the line is in
+    /// `group` afterwards. Gives the keys of the handoffs that changed, if somebody watches.
+    fn write(
+        &self,
+        first: Job,
+        incoming: &Receiver<Job>,
+        group: &mut Vec<(Job, Inserted)>,
+    ) -> rusqlite::Result<Vec<i64>> {
+        group.push((first, Inserted::default()));
+        let now_ns = self.shared.clock.now_ns();
+        let mut connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let mut batch = Batch::begin(&transaction)?;
+        let begun = Instant::now();
+        let mut spans = 0;
+        let mut at = 0;
+        while at < group.len() {
+            let (job, inserted) = &mut group[at];
+            let before = batch.fresh;
+            for row in &job.rows {
+                batch.add(&transaction, row, now_ns)?;
+            }
+            inserted.spans = batch.fresh - before;
+            inserted.duplicates = job.rows.len() as u64 - inserted.spans;
+            spans += job.rows.len();
+            at += 1;
+            if spans < MOST_SPANS && begun.elapsed() < GROUP_FOR {
+                group.extend(incoming.try_recv().ok().map(|job| (job, Inserted::default())));
+            }
+        }
+        let changes = if self.shared.changes.receiver_count() > 0 { batch.changed() } else { Vec::new() };
+        batch.finish(&transaction, now_ns)?;
+        transaction.commit()?;
+        Ok(changes)
+    }
+
+    /// Forgets a little of what is too old or too much; whether there is more to do.
+    fn tidy(&self) -> bool {
+        let mut connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
+        match retention::step(&mut connection, &self.options, self.shared.clock.now_ns()) {
+            Ok(step) => {
+                self.shared.counts.forgotten.fetch_add(step.workflows, Ordering::Relaxed);
+                step.more
+            }
+            Err(error) => {
+                tracing::warn!(target: "wilco", "nothing could be forgotten: {error}");
+                false
+            }
+        }
+    }
+}
+
+/// One failure for each request of its group.
+fn again(error: &StoreError) -> StoreError {
+    match error {
+        StoreError::Full => StoreError::Full,
+        other => StoreError::Database(match other {
+            StoreError::Database(why) => why.clone(),
+            other => other.to_string(),
+        }),
+    }
+}

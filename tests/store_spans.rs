@@ -1,0 +1,379 @@
+//! Spans in, handoffs and workflows out: in any order, once or twice, from anybody.
+
+#![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test, which is what is wanted")]
+#![cfg(feature = "store")]
+
+use std::time::Duration;
+
+use opentelemetry::trace::TraceId;
+use proptest::prelude::*;
+use wilco::model::{Attributes, Span, SpanKind, Timestamp};
+use wilco::store::{HandoffSummary, Store, StoreError, StoreOptions};
+
+#[path = "support/stored.rs"]
+#[allow(dead_code)]
+mod stored;
+
+use stored::Told;
+
+fn memory() -> Store {
+    Store::in_memory(StoreOptions::default()).unwrap()
+}
+
+fn handoff(store: &Store, number: u64) -> HandoffSummary {
+    store.handoff(&Told::id(number)).unwrap().unwrap()
+}
+
+#[test]
+fn a_span_comes_back_as_it_was_told() {
+    let store = memory();
+    let spans = Told::new(1, "wf", "planner", "writer").with("numbers", vec![1_i64, 2]).spans();
+    let inserted = store.insert_blocking(spans.to_vec()).unwrap();
+    assert_eq!((inserted.spans, inserted.duplicates), (2, 0));
+    let mut back = store.spans("wf").unwrap();
+    back.sort_by_key(|span| span.start);
+    assert_eq!(back, spans);
+}
+
+#[test]
+fn both_sides_of_a_handoff_are_one_line_whichever_comes_first() {
+    let told = Told::new(1, "wf", "planner", "writer").found("misunderstood");
+    let [sender, receiver] = told.spans();
+    let mut lines = Vec::new();
+    for order in [[sender.clone(), receiver.clone()], [receiver, sender]] {
+        let store = memory();
+        for span in order {
+            store.insert_blocking(vec![span]).unwrap();
+        }
+        lines.push(handoff(&store, 1));
+        let (workflow, handoffs) = store.workflow("wf").unwrap().unwrap();
+        assert_eq!((workflow.spans, workflow.handoffs, workflow.mismatched), (2, 1, 1));
+        assert_eq!(handoffs.len(), 1);
+    }
+    assert_eq!(lines[0], lines[1]);
+    let line = &lines[0];
+    assert_eq!((line.from.as_deref(), line.to.as_deref()), (Some("planner"), Some("writer")));
+    assert_eq!((line.verdict.as_str(), line.rung.as_str()), ("mismatched", "used"));
+    assert_eq!(line.mismatches, ["misunderstood"]);
+    assert_eq!((line.attempts, line.deliveries, line.duration_ms), (1, 1, 10.0));
+    assert_eq!(line.timestamp, "2026-01-15T10:00:00.001000000Z");
+}
+
+#[test]
+fn one_side_alone_is_a_handoff_too() {
+    let store = memory();
+    store.insert_blocking(vec![Told::new(1, "wf", "planner", "writer").receiver()]).unwrap();
+    let line = handoff(&store, 1);
+    assert_eq!((line.verdict.as_str(), line.attempts, line.deliveries), ("unconfirmed", 0, 1));
+}
+
+#[test]
+fn the_last_attempt_decides_the_verdict_and_what_was_found_stays() {
+    let failed = Told::new(1, "wf", "planner", "writer").found("timed_out");
+    let again = Told::new(1, "wf", "planner", "writer");
+    for turned in [false, true] {
+        let mut spans = vec![failed.sender_of_attempt(1), again.sender_of_attempt(2), again.receiver()];
+        if turned {
+            spans.reverse();
+        }
+        let store = memory();
+        for span in spans {
+            store.insert_blocking(vec![span]).unwrap();
+        }
+        let line = handoff(&store, 1);
+        assert_eq!((line.verdict.as_str(), line.attempts, line.duration_ms), ("agreed", 2, 1_010.0), "{turned}");
+        assert_eq!(line.mismatches, ["timed_out"]);
+        assert_eq!(store.workflow("wf").unwrap().unwrap().0.mismatched, 0, "{turned}");
+    }
+}
+
+#[test]
+fn a_span_that_comes_again_is_counted_once_and_a_later_end_replaces_it() {
+    let store = memory();
+    let told = Told::new(1, "wf", "planner", "writer");
+    store.insert_blocking(told.spans().to_vec()).unwrap();
+    let again = store.insert_blocking(told.spans().to_vec()).unwrap();
+    assert_eq!((again.spans, again.duplicates), (0, 2));
+    let longer = told.clone().lasting(50).found("timed_out").sender();
+    store.insert_blocking(vec![longer.clone()]).unwrap();
+    assert_eq!(store.workflow("wf").unwrap().unwrap().0.spans, 2);
+    assert!(store.spans("wf").unwrap().contains(&longer));
+    assert_eq!((handoff(&store, 1).verdict.as_str(), handoff(&store, 1).duration_ms), ("mismatched", 50.0));
+    // And the shorter one does not come back.
+    store.insert_blocking(told.spans().to_vec()).unwrap();
+    assert!(store.spans("wf").unwrap().contains(&longer));
+}
+
+#[test]
+fn spans_of_other_makers_are_in_the_workflow_of_their_trace() {
+    let store = memory();
+    let told = Told::new(1, "wf", "planner", "writer");
+    let foreign = stored::span(told.trace(), 99, "chat gpt", SpanKind::Client, 5, 3, Attributes::new());
+    store.insert_blocking(vec![foreign.clone()]).unwrap();
+    // Before anybody said which workflow it is, it is found by its trace.
+    assert_eq!(store.spans(&told.trace().to_string()).unwrap(), [foreign.clone()]);
+    store.insert_blocking(told.spans().to_vec()).unwrap();
+    let all = store.spans("wf").unwrap();
+    assert!(all.len() == 3 && all.contains(&foreign), "{all:?}");
+    let alone = stored::span(TraceId::from_bytes([3; 16]), 99, "other", SpanKind::Client, 5, 3, Attributes::new());
+    store.insert_blocking(vec![alone]).unwrap();
+    assert_eq!(store.spans("wf").unwrap().len(), 3);
+}
+
+#[test]
+fn the_root_span_names_the_workflow_and_its_outcome() {
+    let store = memory();
+    store.insert_blocking(vec![stored::root("wf", 0, 100, "no story", false)]).unwrap();
+    let (workflow, _) = store.workflow("wf").unwrap().unwrap();
+    assert_eq!(
+        (workflow.name.as_deref(), workflow.outcome.as_deref(), workflow.ok),
+        (Some("story"), Some("no story"), Some(false))
+    );
+    assert_eq!(workflow.duration_ms, 100.0);
+    assert!(store.workflow("other").unwrap().is_none());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+    /// The same spans give the same lines in any order, in any groups, and with any of them twice.
+    #[test]
+    fn order_groups_and_duplicates_change_nothing(
+        order in Just((0..16_usize).chain(0..8).collect::<Vec<_>>()).prop_shuffle(),
+        cut in 1..23_usize,
+    ) {
+        let mut spans: Vec<Span> = Vec::new();
+        for number in 0..4 {
+            let told = Told::new(number, if number < 3 { "one" } else { "two" }, "a", "b").lasting(10 + number);
+            let found = told.clone().found(if number % 2 == 0 { "timed_out" } else { "refused" });
+            spans.extend([found.sender_of_attempt(1), told.sender_of_attempt(2), told.receiver()]);
+            spans.push(stored::decision("one", 1_000 + number, "approve", number, 5));
+        }
+        let plain = memory();
+        plain.insert_blocking(spans.clone()).unwrap();
+        let shuffled = memory();
+        for group in order.chunks(cut) {
+            shuffled.insert_blocking(group.iter().map(|at| spans[*at].clone()).collect()).unwrap();
+        }
+        for number in 0..4 {
+            prop_assert_eq!(handoff(&plain, number), handoff(&shuffled, number));
+        }
+        for workflow in ["one", "two"] {
+            prop_assert_eq!(plain.workflow(workflow).unwrap().unwrap().0, shuffled.workflow(workflow).unwrap().unwrap().0);
+            let sorted = |store: &Store| {
+                let mut spans = store.spans(workflow).unwrap();
+                spans.sort_by_key(|span| (span.start, span.span_id.to_bytes()));
+                spans
+            };
+            prop_assert_eq!(sorted(&plain), sorted(&shuffled));
+        }
+    }
+}
+
+// --------------------------------------------------------------------------------------------------- files, room and load
+
+#[test]
+fn what_is_acknowledged_is_there_after_opening_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("wilco.db");
+    let store = Store::open(&path, StoreOptions::default()).unwrap();
+    store.insert_blocking(Told::new(1, "wf", "planner", "writer").spans().to_vec()).unwrap();
+    drop(store);
+    let store = Store::open(&path, StoreOptions::default()).unwrap();
+    assert_eq!(store.spans("wf").unwrap().len(), 2);
+}
+
+#[test]
+fn a_file_of_another_kind_is_refused_and_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = folder.path().join("notes.txt");
+    std::fs::write(&text, "no database, but long enough to be mistaken for one ".repeat(50)).unwrap();
+    let error = Store::open(&text, StoreOptions::default()).unwrap_err();
+    assert!(matches!(error, StoreError::Damaged { .. }), "{error:?}");
+    assert!(error.to_string().contains("notes.txt"), "{error}");
+
+    let foreign = folder.path().join("foreign.db");
+    rusqlite::Connection::open(&foreign).unwrap().execute_batch("CREATE TABLE t (x)").unwrap();
+    let error = Store::open(&foreign, StoreOptions::default()).unwrap_err();
+    assert!(error.to_string().ends_with("is no database of wilco; name another file"), "{error}");
+    let missing = Store::open(folder.path().join("no/such/folder.db"), StoreOptions::default()).unwrap_err();
+    assert!(matches!(missing, StoreError::Open { .. }), "{missing}");
+}
+
+#[test]
+fn a_file_of_a_newer_wilco_is_refused_and_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("wilco.db");
+    drop(Store::open(&path, StoreOptions::default()).unwrap());
+    rusqlite::Connection::open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
+    let before = std::fs::read(&path).unwrap();
+    let error = Store::open(&path, StoreOptions::default()).unwrap_err();
+    assert!(error.to_string().contains("has schema 99, and this wilco knows schemas up to 2"), "{error}");
+    assert_eq!(std::fs::read(&path).unwrap(), before);
+}
+
+#[test]
+fn a_damaged_file_is_told_from_an_empty_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("wilco.db");
+    drop(Store::open(&path, StoreOptions::default()).unwrap());
+    let mut bytes = std::fs::read(&path).unwrap();
+    // The header stays; the first table's page is gone.
+    let end = bytes.len();
+    bytes[100..end.min(8_192)].fill(0xff);
+    std::fs::write(&path, bytes).unwrap();
+    let opened = Store::open(&path, StoreOptions::default());
+    let error =
+        opened.and_then(|store| store.insert_blocking(Told::new(1, "wf", "a", "b").spans().to_vec())).unwrap_err();
+    assert!(error.to_string().contains("malformed") || error.to_string().contains("damaged"), "{error}");
+}
+
+#[test]
+fn a_full_disk_is_said_and_survived() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("wilco.db");
+    let store = Store::open(&path, StoreOptions::default().most_bytes(512 << 10)).unwrap();
+    let text = "x".repeat(4_000);
+    let mut kept = 0;
+    let error = loop {
+        let told = Told::new(kept, &format!("wf-{kept}"), "a", "b").with("text", text.as_str());
+        match store.insert_blocking(told.spans().to_vec()) {
+            Ok(_) => kept += 1,
+            Err(error) => break error,
+        }
+        assert!(kept < 1_000, "it is never full");
+    };
+    assert!(matches!(error, StoreError::Full) && error.is_retryable(), "{error:?}");
+    assert!(error.to_string().starts_with("disk full"), "{error}");
+    drop(store);
+    // With more room the same request goes through, and all that was acknowledged is there.
+    let store = Store::open(&path, StoreOptions::default()).unwrap();
+    store.insert_blocking(Told::new(kept, &format!("wf-{kept}"), "a", "b").spans().to_vec()).unwrap();
+    for number in 0..=kept {
+        assert_eq!(store.spans(&format!("wf-{number}")).unwrap().len(), 2, "{number}");
+    }
+}
+
+#[test]
+fn overload_is_refused_whole_and_nothing_acknowledged_is_lost() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("wilco.db");
+    let store = Store::open(&path, StoreOptions::default().waiting_bytes(200_000)).unwrap();
+    // Somebody holds the file, so that nothing is written meanwhile.
+    let holder = rusqlite::Connection::open(&path).unwrap();
+    holder.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let sent: Vec<_> = (0..200_u64)
+        .map(|number| {
+            let store = store.clone();
+            let spans = Told::new(number, &format!("wf-{number}"), "a", "b").with("text", "x".repeat(2_000)).spans();
+            runtime.spawn(async move { store.insert(spans.to_vec()).await })
+        })
+        .collect();
+    let (mut kept, mut refused) = (Vec::new(), 0);
+    std::thread::sleep(Duration::from_millis(300));
+    assert!(store.counts().waiting_bytes <= 200_000);
+    holder.execute_batch("COMMIT").unwrap();
+    for (number, answer) in sent.into_iter().enumerate() {
+        match runtime.block_on(answer).unwrap() {
+            Ok(inserted) => {
+                assert_eq!(inserted.spans, 2);
+                kept.push(number);
+            }
+            Err(error) => {
+                assert!(
+                    matches!(error, StoreError::Overloaded { limit: 200_000, .. }) && error.is_retryable(),
+                    "{error}"
+                );
+                refused += 1;
+            }
+        }
+    }
+    assert!(!kept.is_empty() && refused > 0, "{} kept, {refused} refused", kept.len());
+    for number in kept {
+        assert_eq!(store.spans(&format!("wf-{number}")).unwrap().len(), 2);
+    }
+    assert_eq!(store.counts().refused, refused);
+}
+
+#[test]
+fn the_oldest_workflows_are_forgotten_when_there_is_too_much_and_the_file_shrinks() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("wilco.db");
+    let options = StoreOptions::default().keep_bytes(600_000).tidy_every(Duration::from_millis(20));
+    let store = Store::open(&path, options).unwrap();
+    for number in 0..300_u64 {
+        let told =
+            Told::new(number, &format!("wf-{number}"), "a", "b").found("refused").with("text", "x".repeat(4_000));
+        store.insert_blocking(told.spans().to_vec()).unwrap();
+    }
+    let deadline = std::time::Instant::now() + Duration::from_secs(10);
+    while store.workflows(1_000, 0, false).unwrap().len() > 80 {
+        assert!(std::time::Instant::now() < deadline, "nothing was forgotten");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let left = store.workflows(1_000, 0, false).unwrap();
+    assert_eq!(left[0].id, "wf-299");
+    assert!(store.spans("wf-0").unwrap().is_empty() && store.handoff(&Told::id(0)).unwrap().is_none());
+    assert!(store.counts().forgotten >= 220);
+    drop(store);
+    let connection = rusqlite::Connection::open(&path).unwrap();
+    let count = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap();
+    assert_eq!(count("SELECT count(*) FROM spans"), left.len() as i64 * 2);
+    assert_eq!(count("SELECT count(*) FROM findings"), left.len() as i64);
+    assert_eq!(count("SELECT count(*) FROM traces"), left.len() as i64);
+}
+
+#[test]
+fn what_came_lately_is_kept_whatever_the_clocks_in_the_spans_say() {
+    let options = StoreOptions::default().keep_for(Duration::from_secs(60)).tidy_every(Duration::from_millis(10));
+    let store = Store::in_memory(options).unwrap();
+    // These spans are of January 2026, or of 1970: their age is that of their arrival.
+    let mut ancient = Told::new(2, "ancient", "a", "b").sender();
+    ancient.start = Timestamp::EPOCH;
+    store.insert_blocking(vec![Told::new(1, "wf", "a", "b").sender(), ancient]).unwrap();
+    std::thread::sleep(Duration::from_millis(100));
+    assert_eq!(store.workflows(10, 0, false).unwrap().len(), 2);
+
+    let options = StoreOptions::default().keep_for(Duration::ZERO).tidy_every(Duration::from_millis(10));
+    let store = Store::in_memory(options).unwrap();
+    store.insert_blocking(vec![Told::new(1, "wf", "a", "b").sender()]).unwrap();
+    let deadline = std::time::Instant::now() + Duration::from_secs(10);
+    while !store.workflows(10, 0, false).unwrap().is_empty() {
+        assert!(std::time::Instant::now() < deadline, "nothing was forgotten");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+#[test]
+fn a_file_of_the_first_schema_is_brought_up_to_date() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("wilco.db");
+    std::fs::copy(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/store/schema-1.db"), &path).unwrap();
+    let store = Store::open(&path, StoreOptions::default()).unwrap();
+    let (workflow, handoffs) = store.workflow("wf").unwrap().unwrap();
+    assert_eq!((workflow.handoffs, workflow.mismatched, handoffs.len()), (2, 1, 2));
+    assert_eq!(store.spans("wf").unwrap().len(), 5);
+    let query = wilco::store::query::Query::parse("mismatch = stale_context").unwrap();
+    assert_eq!(store.query(&query, Timestamp::now()).unwrap().lines.len(), 1);
+    store.insert_blocking(Told::new(9, "wf", "a", "b").found("refused").spans().to_vec()).unwrap();
+    assert_eq!(store.workflow("wf").unwrap().unwrap().0.mismatched, 2);
+}
+
+#[test]
+fn spans_go_out_as_they_came_page_by_page() {
+    let store = memory();
+    for number in 0..10 {
+        store.insert_blocking(Told::new(number, "wf", "a", "b").spans().to_vec()).unwrap();
+    }
+    let (mut after, mut spans) = (0, Vec::new());
+    while let Some((request, last, count)) = store.export(after, Timestamp::EPOCH, 6).unwrap() {
+        let page = wilco::otlp::from_protobuf(&request).unwrap();
+        assert_eq!(page.len(), count);
+        spans.extend(page);
+        after = last;
+    }
+    let mut expected: Vec<Span> = (0..10).flat_map(|number| Told::new(number, "wf", "a", "b").spans()).collect();
+    let key = |span: &Span| span.span_id.to_bytes();
+    (expected.sort_by_key(key), spans.sort_by_key(key));
+    assert_eq!(spans, expected);
+}

@@ -231,13 +231,13 @@ impl Observer {
         let is_ack = message.reply.is_some_and(|reply| reply.starts_with(answer::ACK));
         let reply = if is_ack { message.reply } else { self.reply_of(message.reply, &headers) };
         let key = reply.map(|reply| self.rules.key(reply));
-        let context = headers.context();
-        let said_workflow = headers.stamped_workflow().or_else(|| self.workflow_said(&headers, message.payload));
+        let named = stamp.and_then(|stamp| stamp.workflow());
+        let named = named.or_else(|| self.workflow_said(&headers, message.payload));
         let agent = subscription.as_ref().and_then(|subscription| subscription.agent.clone());
         self.taken.take(Arrival {
-            id: stamp.and_then(|stamp| stamp.id),
-            context,
-            workflow: said_workflow.as_deref().unwrap_or_default().as_bytes(),
+            id: stamp.map(|stamp| stamp.id_text()).unwrap_or_default(),
+            traceparent: headers.traceparent.unwrap_or_default(),
+            workflow: named.as_deref().unwrap_or_default().as_bytes(),
             agent: agent.clone(),
             reply: key,
             reply_is_unusual: reply.is_some_and(|reply| !is_ack && !Rules::is_inbox(reply)),
@@ -246,17 +246,19 @@ impl Observer {
         if !self.rules.records() {
             return;
         }
-        let differs = stamp.and_then(|stamp| stamp.hash).zip(message.hash).is_some_and(|(said, is)| said != is);
-        // What a message of the library says is the library's to report, unless it is not true.
-        if stamp.is_some_and(|stamp| stamp.by_library && !differs && message.payload.is_some()) {
-            return;
-        }
-        if let Some(id) = stamp.and_then(|stamp| stamp.id)
-            && !self.rules.load.takes(&id)
+        let differs = stamp.zip(message.hash).is_some_and(|(stamp, hash)| stamp.differs(hash));
+        if let Some(stamp) = stamp
             && !differs
         {
-            return batch.shed();
+            // What a message of the library says is the library's to report, unless it is not true.
+            if stamp.by_library && message.payload.is_some() {
+                return;
+            }
+            if !self.rules.load.takes_text(stamp.id_text()) {
+                return batch.shed();
+            }
         }
+        let context = headers.context();
         let number =
             subscription.as_ref().map_or_else(|| self.rules.number(self.session), |subscription| subscription.number);
         let consumer = is_ack.then(|| message.reply.and_then(answer::consumer)).flatten();
@@ -321,9 +323,9 @@ impl Observer {
         let trace = carried.map(|context| context.0);
         let forget = self.rules.reply_within;
         let cause = self.taken.cause(said.as_deref().unwrap_or_default().as_bytes(), trace, now, forget);
-        let (parent, cause_context) = cause.map_or((None, None), |entry| (entry.id, entry.context));
+        let (parent, cause_context) = cause.map_or((None, None), |entry| (entry.id(), entry.context()));
         let own_name = cause.and_then(|entry| entry.agent.clone());
-        let of_cause = cause.and_then(|entry| match (entry.workflow(), entry.id) {
+        let of_cause = cause.and_then(|entry| match (entry.workflow(), entry.id()) {
             ("", None) => None,
             // The first handoff of a workflow that nobody named names it.
             ("", Some(id)) => Some(id.to_string()),
@@ -433,11 +435,11 @@ impl Observer {
     }
 
     /// What a message says of its handoff, in full.
-    fn said(&self, stamp: Stamp, headers: &Headers<'_>, context: Option<(TraceId, SpanId, bool)>) -> Option<Said> {
+    fn said(&self, stamp: Stamp<'_>, headers: &Headers<'_>, context: Option<(TraceId, SpanId, bool)>) -> Option<Said> {
         let envelope = headers.wilco.and_then(text).map(|value| Envelope::decode(value, None).envelope)?;
         Some(Said {
-            id: stamp.id?,
-            hash: stamp.hash,
+            id: stamp.id()?,
+            hash: stamp.hash(),
             size: envelope.size,
             from: envelope.from,
             workflow: envelope.workflow,
@@ -471,7 +473,7 @@ impl Observer {
         let answer = answer::answer(message, &headers, chunked, batch);
         if let Some(entry) = self.taken.by_reply(reply) {
             agent = entry.agent.clone();
-            is_recorded &= entry.id.is_none_or(|id| self.rules.load.takes(&id));
+            is_recorded &= self.rules.load.takes_text(entry.id_text());
             if answer.ends(chunked) {
                 entry.done();
             }

@@ -58,6 +58,16 @@ const COMMANDS: &[(&str, How)] = &[
         "cargo run --release -- replay tests/fixtures/replay/group-chat-heating.json",
         How::Run { exit: 1, says: &["group-chat-heating"] },
     ),
+    (
+        "cargo run --release -- why story-42 --file tests/fixtures/why/story.otlp.jsonl",
+        How::Run { exit: 1, says: &["stale context at boundary writer<-planner"] },
+    ),
+    (
+        "cargo run --release -- trace story-42 --file tests/fixtures/why/story.otlp.jsonl",
+        How::Run { exit: 1, says: &["5 handoffs", "stale context at boundary writer<-planner"] },
+    ),
+    ("python3 ../shared/faults/judge.py labels.jsonl answers.jsonl --require standard", How::ToldIn(".ci/faults")),
+    ("cargo bench --bench diagnose", How::ToldIn("benches/diagnose.rs")),
     ("cargo bench --bench cpu -- --server 127.0.0.1:4222", How::ToldIn("benches/cpu.rs")),
 ];
 

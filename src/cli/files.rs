@@ -28,11 +28,15 @@ pub(crate) fn read(path: &Path, mut take: impl FnMut(Vec<Span>) -> anyhow::Resul
         }
         let here = || format!("{} line {number}", path.display());
         // A line that goes on may be the first one of a request that somebody has laid out for reading.
-        if number == 1 && serde_json::from_slice::<serde::de::IgnoredAny>(&line).is_err_and(|error| error.is_eof()) {
+        let is_blank = line.trim_ascii().is_empty();
+        if number == 1
+            && !is_blank
+            && serde_json::from_slice::<serde::de::IgnoredAny>(&line).is_err_and(|error| error.is_eof())
+        {
             input.by_ref().take(limit).read_to_end(&mut line).with_context(name)?;
             return take(otlp::from_json(&line).with_context(name)?).with_context(name);
         }
-        if !line.trim_ascii().is_empty() {
+        if !is_blank {
             take(otlp::from_json(&line).with_context(here)?).with_context(here)?;
         }
     }

@@ -8,8 +8,9 @@ use clap::{Arg, ArgAction, ArgMatches, Command, FromArgMatches};
 use super::Outcome;
 use super::args::TelemetryArguments;
 use super::printer::Printer;
-use super::telemetry::telemetry;
+use super::telemetry::telemetry_of;
 use crate::proxy::{KEYS, Key, Proxy, Settings, Shape};
+use crate::telemetry::Telemetry;
 
 /// The flags, which are the settings of [`KEYS`].
 #[derive(Debug, Default)]
@@ -93,6 +94,9 @@ impl FromArgMatches for Arguments {
     }
 }
 
+/// Spans that wait for the collector: some megabytes, where it is absent.
+const SPANS_WAITING: usize = 4096;
+
 pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Outcome> {
     let mut settings = Settings::default();
     if let Some(path) = &arguments.config {
@@ -107,7 +111,8 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Outcome> {
         print(&settings);
         return Ok(Outcome::Clean);
     }
-    let telemetry = telemetry(&TelemetryArguments { otlp: config.otlp.clone() }, "wilco-proxy")?;
+    let queue = Telemetry::builder().queue_capacity(SPANS_WAITING);
+    let telemetry = telemetry_of(queue, &TelemetryArguments { otlp: config.otlp.clone() }, "wilco-proxy")?;
     let mut signals = Signals::new().context("signals cannot be waited for")?;
     let proxy = Proxy::start(config, telemetry).await?;
     if let Some(address) = proxy.metrics_address() {

@@ -1,12 +1,21 @@
 use anyhow::{Context, bail};
 
 use super::args::TelemetryArguments;
-use crate::telemetry::Telemetry;
+use crate::telemetry::{Telemetry, TelemetryBuilder};
 
 /// Telemetry as the arguments say, under the name of a service; off where neither they nor the environment name an
 /// endpoint.
 pub(crate) fn telemetry(arguments: &TelemetryArguments, service: &str) -> anyhow::Result<Telemetry> {
-    let builder = Telemetry::builder().from_env().service_name(service).service_version(env!("CARGO_PKG_VERSION"));
+    telemetry_of(Telemetry::builder(), arguments, service)
+}
+
+/// As [`telemetry`], on top of what the builder says already.
+pub(crate) fn telemetry_of(
+    builder: TelemetryBuilder,
+    arguments: &TelemetryArguments,
+    service: &str,
+) -> anyhow::Result<Telemetry> {
+    let builder = builder.from_env().service_name(service).service_version(env!("CARGO_PKG_VERSION"));
     let builder = match arguments.otlp.as_deref() {
         Some(url) if url.starts_with("http://") || url.starts_with("https://") => builder.otlp_http(url),
         Some(url) => match url.strip_prefix("grpc://") {

@@ -36,6 +36,9 @@ pub(super) struct Causality {
     edges: DiGraph<(), f64>,
     /// Groups of nodes that rest on each other (mostly single ones), causes first.
     order: Vec<Vec<NodeIndex>>,
+    /// The same with every guess, also those that contradict each other: what may have led to what. `None` where no guess
+    /// was dropped.
+    may: Option<Box<Self>>,
 }
 
 impl Causality {
@@ -63,7 +66,7 @@ impl Causality {
                 }
             }
         }
-        let mut causality = Self { order: order(&edges), edges };
+        let mut causality = Self { order: order(&edges), edges, may: None };
         causality.guess(graph);
         causality
     }
@@ -99,8 +102,11 @@ impl Causality {
         masks
     }
 
-    /// Marks which of up to 64 nodes each node leads to.
+    /// Marks which of up to 64 nodes each node may lead to.
     pub(super) fn leading_to(&self, marked: &[NodeIndex]) -> Vec<u64> {
+        if let Some(may) = &self.may {
+            return may.leading_to(marked);
+        }
         let mut masks = vec![0_u64; self.edges.node_count()];
         for (bit, node) in marked.iter().take(BATCH).enumerate() {
             masks[node.index()] |= 1 << bit;
@@ -163,12 +169,7 @@ impl Causality {
     /// have used.
     fn guess(&mut self, graph: &Graph<'_>) {
         let handoffs = &graph.handoffs;
-        let mut claimed = vec![false; handoffs.len()];
-        for hash in handoffs.iter().filter_map(|handoff| handoff.attempts.last()).flat_map(|sent| sent.inputs()) {
-            if let Some(maker) = graph.makers.get(hash) {
-                claimed[*maker] = true;
-            }
-        }
+        let claimed = graph.claimed();
         // Results by who holds them and what it was working on.
         let mut held: HashMap<(Option<&str>, Option<usize>), Vec<usize>> = HashMap::new();
         let mut unheld = Vec::new();
@@ -209,6 +210,9 @@ impl Causality {
             self.edges.add_edge(node(maker, Part::Result), node(at, Part::Task), weight);
         }
         self.order = order(&self.edges);
+        if self.order.len() < self.edges.node_count() {
+            self.may = Some(Box::new(Self { edges: self.edges.clone(), order: self.order.clone(), may: None }));
+        }
         // A guess that closes a circle is wrong somewhere: first those go that their sender's own order speaks against.
         self.drop_guesses_in_circles(|maker, at| began_later(graph, at, maker));
         self.drop_guesses_in_circles(|_, _| true);

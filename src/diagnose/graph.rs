@@ -32,6 +32,17 @@ impl<'a> Graph<'a> {
         builder.finish(spans)
     }
 
+    /// For each handoff, whether some task names its result among its inputs.
+    pub(super) fn claimed(&self) -> Vec<bool> {
+        let mut claimed = vec![false; self.handoffs.len()];
+        for hash in self.handoffs.iter().filter_map(|handoff| handoff.attempts.last()).flat_map(|sent| sent.inputs()) {
+            if let Some(maker) = self.makers.get(hash) {
+                claimed[*maker] = true;
+            }
+        }
+        claimed
+    }
+
     /// Decisions of whoever was working on a handoff, or of whoever began the workflow.
     pub(super) fn decisions_within(&self, handoff: Option<usize>) -> impl Iterator<Item = &'a Span> {
         let within = self.decisions.iter().filter(move |(_, within)| *within == handoff);

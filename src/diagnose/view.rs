@@ -12,6 +12,8 @@ pub(super) struct View<'g, 'a> {
     nameless: HashSet<Place<'a>>,
     /// Who, working on what, went on without parts that were owed.
     short: HashSet<Place<'a>>,
+    /// Whether some task names the result of each handoff among its inputs.
+    claimed: Vec<bool>,
     /// Whether some handoff gave no result that was owed.
     some_never_made: bool,
 }
@@ -56,7 +58,14 @@ impl<'g, 'a> View<'g, 'a> {
         }
         let owed = graph.handoffs.iter().filter(|handoff| !is_optional(handoff));
         let some_never_made = owed.into_iter().any(|handoff| handoff.sent().is_some() && !handoff.has_result());
-        Self { graph, causality, nameless, short, some_never_made }
+        let claimed = graph.claimed();
+        Self { graph, causality, nameless, short, claimed, some_never_made }
+    }
+
+    /// Whether the result of a handoff went into another task: its sender says so, or a task names it among its inputs.
+    pub(super) fn is_used(&self, at: usize) -> bool {
+        let told = self.graph.handoffs[at].sent().and_then(|sent| sent.used());
+        told.unwrap_or_else(|| self.claimed[at])
     }
 
     /// Which parts a task was owed and does not have, as far as it can be told.

@@ -113,6 +113,8 @@ pub(crate) enum Observed {
     Streamed { id: HandoffId, hash: ContentHash },
     /// The server wrote a message to an agent's connection.
     Arrived(Arrived),
+    /// The payload of a message that arrived, and was too large to be whole at once, has this hash.
+    Checked { id: HandoffId, receiver: u64, hash: ContentHash },
     /// An agent published to a reply subject.
     Answered(Answered),
     /// The server wrote something to the reply subject of a request.

@@ -18,8 +18,8 @@ use crate::verify::intent::{Comparer, Comparison, compare};
 
 /// How much one hop that keeps a slot speaks for its being handed down, and one that does not against it: logarithms of
 /// how much likelier each is then.
-const KEPT: f64 = 1.8;
-const CHANGED: f64 = -3.1;
+const KEPT: f64 = 1.5;
+const CHANGED: f64 = -3.0;
 /// Words by which a sender says that a change is meant.
 const MEANT: [&str; 4] = ["on purpose", "deliberate", "intentional", "as agreed"];
 

@@ -64,6 +64,7 @@ fn nested_weight(view: &View<'_, '_>, at: usize, join: &Join<'_>) -> f64 {
         match child.sent() {
             Some(sent) if sent.has_result() => made += 1,
             Some(_) => broken += 1,
+            None if child.has_result() => made += 1,
             None => {}
         }
     }

@@ -23,7 +23,7 @@ pub(super) fn find(view: &View<'_, '_>, found: &mut Vec<Finding>) {
             }
             continue;
         };
-        let used = sent.used() == Some(true) && !sent.checked();
+        let used = view.is_used(at) && !sent.checked();
         let finding = match (sent.quality(), own) {
             (Some((score, threshold)), Some((claimed, _))) if used && score < threshold && claimed >= threshold => {
                 let words =

@@ -1,10 +1,10 @@
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::collections::{BinaryHeap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::open::{Open, Receiver, State, Task};
-use super::spans::{self, End};
+use super::spans::{self, End, Life};
 use crate::model::{AgentName, ContentHash, Evidence, HandoffId, Intent, Quality, Rung, Timestamp};
 use crate::proxy::observer::Rules;
 use crate::proxy::record::{
@@ -18,6 +18,9 @@ pub(super) const GRACE: Duration = Duration::from_millis(500);
 
 /// Agents whose last sign of life is remembered. Then all are forgotten.
 const MOST_BEATS: usize = 4096;
+
+/// Sessions that are remembered to have gone. Then all are forgotten.
+const MOST_GONE: usize = 4096;
 
 /// Deliveries that wait for the record of what was sent, where nothing in the message says which it is.
 const MOST_STRAYS: usize = 1024;
@@ -40,6 +43,7 @@ pub(super) struct Ledger {
     bare: HashMap<u64, VecDeque<HandoffId>>,
     strays: VecDeque<(Arrived, Batch)>,
     beats: HashMap<AgentName, Timestamp>,
+    gone: HashSet<SessionId>,
     records: Vec<Record>,
     opened: u64,
     evicted: u64,
@@ -57,6 +61,7 @@ impl Ledger {
             bare: HashMap::new(),
             strays: VecDeque::new(),
             beats: HashMap::new(),
+            gone: HashSet::new(),
             records: Vec::new(),
             opened: 0,
             evicted: 0,
@@ -69,6 +74,7 @@ impl Ledger {
             match record {
                 Observed::Sent(sent) => self.sent(sent, batch, now),
                 Observed::Streamed { id, hash } => self.streamed(*id, *hash),
+                Observed::Checked { id, receiver, hash } => self.checked(*id, *receiver, *hash),
                 Observed::Arrived(arrived) => self.arrived(arrived, batch, now),
                 Observed::Answered(answered) => self.answered(answered, batch),
                 Observed::Returned(returned) => self.returned(returned, batch),
@@ -158,6 +164,13 @@ impl Ledger {
             Some(id) => self.receive(id, arrived, batch, said.is_none(), now),
             None if arrived.said.is_none() && arrived.hash.is_some() => self.stray(arrived, batch),
             None => {}
+        }
+    }
+
+    fn checked(&mut self, id: HandoffId, receiver: u64, hash: ContentHash) {
+        let receivers = self.open.get_mut(&id).map(|open| &mut open.receivers);
+        if let Some(receiver) = receivers.and_then(|all| all.iter_mut().find(|one| one.number == receiver)) {
+            receiver.hash = Some(hash);
         }
     }
 
@@ -302,8 +315,12 @@ impl Ledger {
         self.beats.insert(agent.clone(), at);
     }
 
-    /// Whoever has gone answers no more; but another may take its message from a store.
-    fn closed(&mut self, _session: SessionId) {}
+    fn closed(&mut self, session: SessionId) {
+        if self.gone.len() >= MOST_GONE {
+            self.gone.clear();
+        }
+        self.gone.insert(session);
+    }
 
     /// The handoff of that id, opened if it is not.
     fn open(&mut self, id: HandoffId, due: Timestamp, now: Timestamp) -> &mut Open {
@@ -404,8 +421,11 @@ impl Ledger {
     fn settle(&mut self, id: HandoffId, end: End, now: Timestamp) {
         let Some(open) = self.open.remove(&id) else { return };
         self.rules.telemetry.handoff_settled();
-        let beats = &self.beats;
-        spans::records(open, end, now, |receiver| beats.get(&receiver.agent).copied(), &mut self.records);
+        let life = |receiver: &Receiver| Life {
+            last_beat: self.beats.get(&receiver.agent).copied(),
+            is_gone: self.gone.contains(&receiver.session),
+        };
+        spans::records(open, end, now, life, &mut self.records);
         if self.open.is_empty() {
             self.forget();
         }

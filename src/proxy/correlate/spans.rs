@@ -21,12 +21,20 @@ pub(super) enum End {
     Early,
 }
 
+/// What is known of a receiver beside its handoffs.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Life {
+    pub(super) last_beat: Option<Timestamp>,
+    /// Its connection has ended.
+    pub(super) is_gone: bool,
+}
+
 /// Makes the records of one handoff: one for each receiver, or one if none was seen.
 pub(super) fn records(
     mut open: Open,
     end: End,
     now: Timestamp,
-    last_beat: impl Fn(&Receiver) -> Option<Timestamp>,
+    life: impl Fn(&Receiver) -> Life,
     out: &mut Vec<Record>,
 ) {
     let mut receivers = std::mem::take(&mut open.receivers);
@@ -41,7 +49,7 @@ pub(super) fn records(
     };
     let any_answer = open.returned.is_some() || receivers.iter().any(|receiver| receiver.completions > 0);
     for receiver in &mut receivers {
-        judge(receiver, &task, &open, end, any_answer, now, &last_beat);
+        judge(receiver, &task, &open, end, any_answer, now, &life);
     }
     if receivers.is_empty() {
         out.push(Record::Handoff(Box::new(handoff(&open, &task, None, 0, end, now))));
@@ -59,7 +67,7 @@ fn judge(
     end: End,
     any_answer: bool,
     now: Timestamp,
-    last_beat: &impl Fn(&Receiver) -> Option<Timestamp>,
+    life: &impl Fn(&Receiver) -> Life,
 ) {
     let (sent_hash, sent_size) = (receiver.said.as_ref().and_then(|said| said.hash).or(task.hash), Some(task.size));
     if let Some(hash) = receiver.hash {
@@ -69,7 +77,11 @@ fn judge(
     if waits && end == End::Due && !any_answer && receiver.state == State::Delivered {
         let mut line =
             format!("delivered to {}, and no reply within {:?}", receiver.agent, rounded(now.since(task.at)));
-        if let Some(beat) = last_beat(receiver) {
+        let Life { last_beat, is_gone } = life(receiver);
+        if is_gone {
+            line.push_str("; it has disconnected");
+        }
+        if let Some(beat) = last_beat {
             line.push_str(&format!("; its last heartbeat was {:?} before", rounded(now.since(beat))));
         }
         receiver.mismatches.push(Mismatch::new(MismatchKind::TimedOut, line));

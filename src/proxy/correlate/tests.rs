@@ -323,6 +323,33 @@ fn changed_bytes_are_corrupted_and_fewer_are_truncated() {
 }
 
 #[test]
+fn a_payload_that_streams_through_is_checked_when_its_end_has_passed() {
+    for (hash, kinds) in [(ContentHash::of(b"find"), vec![]), (ContentHash::of(b"fund"), vec![MismatchKind::Corrupted])]
+    {
+        let mut stage = Stage::new();
+        let (mut planner, mut worker) = (stage.agent("planner"), stage.agent("worker"));
+        let sent = stage.publish(&mut planner, &Message::to("tasks", "find"));
+        let block = HeaderBlock::new(sent.block.as_ref().unwrap().as_bytes());
+        let mut delivered = Delivered {
+            sid: b"1",
+            subject: b"tasks",
+            reply: None,
+            headers: Some(block),
+            payload: None,
+            size: 4,
+            hash: None,
+        };
+        worker.observer.on_delivery(&delivered, stage.now, &mut worker.batch);
+        assert!(worker.observer.wants_hash_of_stream());
+        worker.observer.on_streamed_down(hash, &mut worker.batch);
+        assert_eq!(found(&stage.handoff(&mut [&mut planner, &mut worker])), kinds);
+        delivered.subject = b"$SYS.x";
+        worker.observer.on_delivery(&delivered, stage.now, &mut worker.batch);
+        assert!(!worker.observer.wants_hash_of_stream());
+    }
+}
+
+#[test]
 fn without_headers_a_delivery_is_known_by_subject_and_content() {
     let mut stage = Stage::with(|rules| rules.inject = Inject::Off);
     let (mut planner, mut worker) = (stage.agent("planner"), stage.agent("worker"));
@@ -389,6 +416,18 @@ fn a_request_without_a_reply_is_timed_out_at_its_deadline() {
     let record = handoffs(stage.records()).remove(0);
     assert_eq!(found(&record), [MismatchKind::TimedOut]);
     assert!(record.outcome.mismatches[0].evidence.starts_with("delivered to worker, and no reply within"));
+}
+
+#[test]
+fn a_receiver_that_went_away_is_told_of_when_its_answer_is_missed() {
+    let mut stage = Stage::new();
+    let (mut planner, mut worker) = (stage.agent("planner"), stage.agent("worker"));
+    let sent = stage.publish(&mut planner, &Message::to("tasks", "find").reply("_INBOX.x.1"));
+    stage.deliver(&mut worker, "1", &sent);
+    worker.observer.on_closed(&mut worker.batch);
+    let record = stage.handoff(&mut [&mut planner, &mut worker]);
+    assert_eq!(found(&record), [MismatchKind::TimedOut]);
+    assert!(record.outcome.mismatches[0].evidence.ends_with("; it has disconnected"));
 }
 
 #[test]
@@ -1031,4 +1070,63 @@ fn without_telemetry_messages_get_their_headers_and_nothing_is_recorded() {
     stage.deliver(&mut b, "1", &sent);
     assert_eq!(stage.publish(&mut b, &Message::to("u", "y")).envelope().parent, sent.envelope().id);
     assert!(a.batch.is_empty() && b.batch.is_empty());
+}
+
+#[test]
+fn a_batch_for_which_there_is_no_room_is_lost_and_counted() {
+    let mut stage = Stage::new();
+    let mut a = stage.agent("a");
+    let (queue, received) = std::sync::mpsc::sync_channel(1);
+    let outlet = super::Outlet { queue, shared: Arc::default() };
+    for n in 0..3 {
+        stage.publish(&mut a, &Message::to("t", &n.to_string()));
+        stage.publish(&mut a, &Message::to("t", "again"));
+        outlet.ship(&mut a.batch);
+        assert!(a.batch.is_empty(), "the worker goes on with an empty one");
+    }
+    assert_eq!(outlet.shared.counters.get(super::Counted::QueueFull), 4);
+    assert_eq!(received.try_iter().count(), 1);
+}
+
+#[test]
+fn the_thread_joins_what_workers_ship_and_a_drain_settles_it() {
+    let mut stage = Stage::new();
+    let (mut a, mut b) = (stage.agent("a"), stage.agent("b"));
+    let correlator = super::Correlator::start(Arc::clone(&stage.rules)).unwrap();
+    let (from_a, from_b) = (correlator.outlet(), correlator.outlet());
+    stage.now = Timestamp::now();
+    let sent = stage.publish(&mut a, &Message::to("t", "x").reply("_INBOX.x.1"));
+    stage.deliver(&mut b, "1", &sent);
+    from_b.ship(&mut b.batch);
+    from_a.ship(&mut a.batch);
+    assert!(correlator.drain(Duration::from_secs(10)));
+    let counters = correlator.counters();
+    assert_eq!((counters.get(super::Counted::Recorded), correlator.open_handoffs()), (1, 0));
+    drop((from_a, from_b));
+    correlator.finish();
+}
+
+#[test]
+fn more_handoffs_than_can_be_recorded_make_it_fewer_and_calm_makes_it_more() {
+    let mut stage = Stage::with(|rules| rules.handoffs_per_second = 100);
+    let mut a = stage.agent("a");
+    let mut run = super::Run {
+        ledger: Ledger::new(Arc::clone(&stage.rules)),
+        rules: Arc::clone(&stage.rules),
+        shared: Arc::default(),
+        weighed: std::time::Instant::now(),
+        opened: 0,
+        calm: 0,
+    };
+    for n in 0..11 {
+        stage.publish(&mut a, &Message::to("t", &n.to_string()));
+    }
+    run.ledger.take(&a.batch, stage.now);
+    run.weigh();
+    assert_eq!(stage.rules.load.level(), 1, "11 in a tenth of a second, where 10 may be");
+    for _ in 0..10 {
+        run.weighed -= super::WEIGHED;
+        run.weigh();
+    }
+    assert_eq!(stage.rules.load.level(), 0, "a second of calm");
 }

@@ -2,17 +2,15 @@ use opentelemetry::propagation::Extractor;
 use opentelemetry::trace::{SpanId, TraceId};
 
 use super::super::profile::REPLY_TO;
-use crate::model::{ContentHash, HandoffId, Timestamp};
+use crate::model::{ContentHash, HandoffId};
 use crate::nats::HeaderBlock;
+use crate::wire::limits::MAX_HEADER_BYTES;
 use crate::wire::{Envelope, names, trace};
 
 /// The header by which FastStream and others carry one id through a pipeline.
 const CORRELATION_ID: &str = "correlation_id";
 /// The member of W3C baggage that names a workflow.
 const BAGGAGE_WORKFLOW: &str = "wilco.workflow";
-
-/// The part of a packed header that names its workflow.
-const WORKFLOW_KEY: &str = ";wf=";
 
 /// The headers of one message that tell something of its handoff, found in one pass. Of equal names the first counts.
 #[derive(Clone, Copy, Debug, Default)]
@@ -78,20 +76,14 @@ impl<'a> Headers<'a> {
     }
 
     /// What the packed header says.
-    pub(super) fn stamp(&self) -> Option<Stamp> {
+    pub(super) fn stamp(&self) -> Option<Stamp<'a>> {
         self.wilco.and_then(Stamp::read)
     }
+}
 
-    /// The workflow that a packed header names: whoever wrote it has looked at the other headers before.
-    pub(super) fn stamped_workflow(&self) -> Option<std::borrow::Cow<'a, str>> {
-        let value = self.wilco.and_then(text)?;
-        let at = memchr::memmem::find(value.as_bytes(), WORKFLOW_KEY.as_bytes())? + WORKFLOW_KEY.len();
-        let named = value.get(at..)?.split(';').next()?;
-        if named.contains('%') {
-            return Envelope::decode(value, None).envelope.workflow.map(|workflow| workflow.as_str().to_owned().into());
-        }
-        (!named.is_empty()).then_some(named.into())
-    }
+/// The trace context of a `traceparent` that was kept.
+pub(super) fn context_of(traceparent: &[u8]) -> Option<(TraceId, SpanId, bool)> {
+    Headers { traceparent: Some(traceparent), ..Headers::default() }.context()
 }
 
 impl Extractor for Headers<'_> {
@@ -119,93 +111,156 @@ fn has(value: &[u8], part: &str) -> bool {
     memchr::memmem::find(value, part.as_bytes()).is_some()
 }
 
-/// What a packed header says of its handoff, as far as every delivery needs it.
+/// What a packed header says of its handoff, as far as every delivery needs it: looked at where it is, as most of it is
+/// never asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Stamp {
-    pub(super) id: Option<HandoffId>,
-    pub(super) at: Option<Timestamp>,
-    pub(super) hash: Option<ContentHash>,
+pub(super) struct Stamp<'a> {
+    id: &'a [u8],
+    hash: &'a [u8],
+    workflow: &'a [u8],
+    whole: &'a [u8],
     /// It is a receipt or a result, not a task.
     pub(super) has_rung: bool,
     /// The library wrote it.
     pub(super) by_library: bool,
 }
 
-impl Stamp {
-    /// `None` if it is no header of a version that we know.
-    fn read(value: &[u8]) -> Option<Self> {
-        let value = std::str::from_utf8(value).ok()?;
-        Self::in_fixed_places(value).or_else(|| Self::decode(value))
+impl<'a> Stamp<'a> {
+    /// `None` if it is no header of a version that we know, or says nothing.
+    fn read(value: &'a [u8]) -> Option<Self> {
+        const FIXED: usize = 134;
+        let value = &value[..value.len().min(MAX_HEADER_BYTES)];
+        let mut stamp = Self { whole: value, ..Self::default() };
+        let mut rest;
+        let is_fixed =
+            |places: &[u8]| places.starts_with(b"1;id=") && &places[41..45] == b";at=" && &places[64..70] == b";hash=";
+        match value.get(..FIXED) {
+            // As the library and the proxy write it.
+            Some(places) if is_fixed(places) && matches!(value.get(FIXED), None | Some(b';')) => {
+                (stamp.id, stamp.hash) = (&places[5..41], &places[70..]);
+                rest = value.get(FIXED + 1..).unwrap_or_default();
+            }
+            _ => {
+                let (version, after) = cut(value);
+                if version.trim_ascii() != b"1" {
+                    return None;
+                }
+                rest = after;
+            }
+        }
+        while !rest.is_empty() {
+            let (part, after) = cut(rest);
+            rest = after;
+            let part = part.trim_ascii();
+            let set = |place: &mut &'a [u8], skip: usize| {
+                if place.is_empty() {
+                    *place = &part[skip..];
+                }
+            };
+            match part.first() {
+                Some(b'w') if part.starts_with(b"wf=") => set(&mut stamp.workflow, 3),
+                Some(b'r') if part.starts_with(b"rung=") => stamp.has_rung = true,
+                Some(b'i') if part.starts_with(b"inst=") => stamp.by_library = true,
+                Some(b'i') if part.starts_with(b"id=") => set(&mut stamp.id, 3),
+                Some(b'h') if part.starts_with(b"hash=") => set(&mut stamp.hash, 5),
+                _ => {}
+            }
+        }
+        (!stamp.id.is_empty() || stamp.has_rung).then_some(stamp)
     }
 
-    /// Reads a header as a proxy and the library write it.
-    fn in_fixed_places(value: &str) -> Option<Self> {
-        let rest = value.get(134..).filter(|rest| rest.starts_with(";size="))?;
-        let fixed = value.starts_with("1;id=") && value.get(41..45)? == ";at=" && value.get(64..70)? == ";hash=";
-        let at: u64 = value.get(45..64)?.parse().ok()?;
-        fixed.then_some(())?;
-        Some(Self {
-            id: Some(value.get(5..41)?.parse().ok()?),
-            at: Some(Timestamp::from_unix_nanos(at)),
-            hash: Some(value.get(70..134)?.parse().ok()?),
-            has_rung: has(rest.as_bytes(), ";rung="),
-            by_library: has(rest.as_bytes(), ";inst="),
-        })
+    /// The handoff.
+    pub(super) fn id(&self) -> Option<HandoffId> {
+        text(self.id)?.parse().ok()
     }
 
-    #[cold]
-    fn decode(value: &str) -> Option<Self> {
-        let envelope = Envelope::decode(value, None).envelope;
-        let said = Self {
-            id: envelope.id,
-            at: envelope.at,
-            hash: envelope.hash,
-            has_rung: envelope.rung.is_some(),
-            by_library: envelope.inst.is_some(),
-        };
-        (said != Self::default()).then_some(said)
+    /// The text of the handoff's id; any bytes.
+    pub(super) fn id_text(&self) -> &'a [u8] {
+        self.id
+    }
+
+    /// The hash of what was sent.
+    pub(super) fn hash(&self) -> Option<ContentHash> {
+        text(self.hash)?.parse().ok()
+    }
+
+    /// Whether what was received is not what was sent.
+    #[inline]
+    pub(super) fn differs(&self, received: ContentHash) -> bool {
+        let mut hex = [0; 64];
+        received.write_hex_into(&mut hex);
+        hex != *self.hash && self.hash().is_some()
+    }
+
+    /// The workflow. Whoever wrote it has looked at the other headers before.
+    pub(super) fn workflow(&self) -> Option<std::borrow::Cow<'a, str>> {
+        if self.workflow.contains(&b'%') {
+            let envelope = Envelope::decode(text(self.whole)?, None).envelope;
+            return envelope.workflow.map(|workflow| workflow.as_str().to_owned().into());
+        }
+        text(self.workflow).map(Into::into)
+    }
+}
+
+/// The part before the first `;`, and what follows it.
+fn cut(value: &[u8]) -> (&[u8], &[u8]) {
+    match memchr::memchr(b';', value) {
+        Some(at) => (&value[..at], &value[at + 1..]),
+        None => (value, &[]),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::InstanceId;
+    use crate::model::{InstanceId, Timestamp, WorkflowId};
 
     const ID: &str = "019ca8d7-3636-78c7-9041-aadd07892eb8";
 
-    fn of(lines: &str) -> (Option<Stamp>, Option<String>) {
+    /// The handoff and the workflow that these lines name.
+    fn of(lines: &str) -> (Option<HandoffId>, Option<String>) {
         let block = format!("NATS/1.0\r\n{lines}\r\n");
         let headers = Headers::of(Some(HeaderBlock::new(block.as_bytes())));
-        (headers.stamp(), headers.workflow().map(Into::into))
+        (headers.stamp().and_then(|stamp| stamp.id()), headers.workflow().map(Into::into))
     }
 
     #[test]
-    fn both_ways_of_reading_a_packed_header_agree() {
+    fn what_is_written_is_read_in_its_fixed_places_and_in_any_others() {
         let at = Timestamp::from_unix_nanos(1_772_359_202_358_506_115);
-        let mut envelope = Envelope {
-            id: ID.parse().ok(),
-            at: Some(at),
-            hash: Some(ContentHash::of(b"x")),
-            size: Some(1),
-            ..Envelope::default()
-        };
-        for inst in [None, Some(InstanceId::random())] {
-            envelope.inst = inst;
-            let value = envelope.encode(None).unwrap();
-            assert_eq!(Stamp::in_fixed_places(&value), Stamp::decode(&value));
-            assert_eq!(Stamp::in_fixed_places(&value).unwrap().by_library, inst.is_some());
+        let hash = ContentHash::of(b"x");
+        for (inst, workflow) in [(None, "abc"), (Some(InstanceId::random()), "50% of it; or so")] {
+            let envelope = Envelope {
+                id: ID.parse().ok(),
+                at: Some(at),
+                hash: Some(hash),
+                size: Some(1),
+                inst,
+                workflow: WorkflowId::new(workflow).ok(),
+                ..Envelope::default()
+            };
+            let fixed = envelope.encode(None).unwrap();
+            let other = fixed.replace(";hash=", ";x=1; hash=");
+            for value in [&fixed, &other] {
+                let stamp = Stamp::read(value.as_bytes()).unwrap();
+                assert_eq!((stamp.id(), stamp.hash()), (envelope.id, envelope.hash), "{value}");
+                assert_eq!((stamp.by_library, stamp.has_rung), (inst.is_some(), false));
+                assert_eq!(stamp.workflow().as_deref(), Some(workflow));
+                assert!(stamp.differs(ContentHash::of(b"y")) && !stamp.differs(hash));
+            }
         }
-        envelope.hash = None;
-        let value = envelope.encode(None).unwrap();
-        assert_eq!(Stamp::in_fixed_places(&value), None);
-        assert_eq!(Stamp::read(value.as_bytes()).unwrap().id, envelope.id);
+        assert!(Stamp::read(format!("1;id={ID};rung=completed").as_bytes()).unwrap().has_rung);
+        let no_hash = format!("1;id={ID};hash=zz");
+        assert!(!Stamp::read(no_hash.as_bytes()).unwrap().differs(hash), "what is no hash proves nothing");
     }
 
     #[test]
     fn hostile_headers_say_nothing() {
         for value in ["", "1", "2;id=x", "1;id=7", "\u{0}", &"é".repeat(200), &format!("1;id={}", "é".repeat(90))] {
             assert_eq!(of(&format!("Wilco: {value}\r\n")).0, None, "{value:?}");
+        }
+        for (value, at) in [("1;id=\u{fc};at=".repeat(20), 3), ("1;id=".to_owned() + &";".repeat(300), 0)] {
+            let stamp = Stamp::read(value.as_bytes());
+            assert_eq!(stamp.and_then(|stamp| stamp.id()), None, "{at}");
         }
         assert!(Headers::of(Some(HeaderBlock::new(b"NATS/1.0\r\nWilco: \xff\r\n\r\n"))).stamp().is_none());
         assert!(Headers::of(Some(HeaderBlock::new(b"NATS/1.0\r\ntraceparent: \xff\r\n\r\n"))).context().is_none());

@@ -66,6 +66,8 @@ pub(crate) struct Observer {
     routes: Routes,
     taken: Taken,
     awaited: HashSet<ReplyKey>,
+    /// Handoff and receiver of the delivery that streams through now.
+    streaming: Option<(HandoffId, u64)>,
     /// The workflow that was named last, most likely the next one too, and its trace.
     workflow: Option<(WorkflowId, TraceId, SpanId)>,
 }
@@ -84,6 +86,7 @@ impl Observer {
             routes: Routes::default(),
             taken: Taken::default(),
             awaited: HashSet::new(),
+            streaming: None,
             workflow: None,
         }
     }
@@ -207,6 +210,7 @@ impl Observer {
     #[inline]
     pub(crate) fn on_delivery(&mut self, message: &Delivered<'_>, now: Timestamp, batch: &mut Batch) {
         let subscription = self.subscriptions.take(message.sid);
+        self.streaming = None;
         if !self.rules.records() && !self.may_inject() {
             return;
         }
@@ -227,13 +231,13 @@ impl Observer {
         let is_ack = message.reply.is_some_and(|reply| reply.starts_with(answer::ACK));
         let reply = if is_ack { message.reply } else { self.reply_of(message.reply, &headers) };
         let key = reply.map(|reply| self.rules.key(reply));
-        let context = headers.context();
-        let said_workflow = headers.stamped_workflow().or_else(|| self.workflow_said(&headers, message.payload));
+        let named = stamp.and_then(|stamp| stamp.workflow());
+        let named = named.or_else(|| self.workflow_said(&headers, message.payload));
         let agent = subscription.as_ref().and_then(|subscription| subscription.agent.clone());
         self.taken.take(Arrival {
-            id: stamp.and_then(|stamp| stamp.id),
-            context,
-            workflow: said_workflow.as_deref().unwrap_or_default().as_bytes(),
+            id: stamp.map(|stamp| stamp.id_text()).unwrap_or_default(),
+            traceparent: headers.traceparent.unwrap_or_default(),
+            workflow: named.as_deref().unwrap_or_default().as_bytes(),
             agent: agent.clone(),
             reply: key,
             reply_is_unusual: reply.is_some_and(|reply| !is_ack && !Rules::is_inbox(reply)),
@@ -242,23 +246,28 @@ impl Observer {
         if !self.rules.records() {
             return;
         }
-        let differs = stamp.and_then(|stamp| stamp.hash).zip(message.hash).is_some_and(|(said, is)| said != is);
-        // What a message of the library says is the library's to report, unless it is not true.
-        if stamp.is_some_and(|stamp| stamp.by_library && !differs) {
-            return;
-        }
-        if let Some(id) = stamp.and_then(|stamp| stamp.id)
-            && !self.rules.load.takes(&id)
+        let differs = stamp.zip(message.hash).is_some_and(|(stamp, hash)| stamp.differs(hash));
+        if let Some(stamp) = stamp
             && !differs
         {
-            return batch.shed();
+            // What a message of the library says is the library's to report, unless it is not true.
+            if stamp.by_library && message.payload.is_some() {
+                return;
+            }
+            if !self.rules.load.takes_text(stamp.id_text()) {
+                return batch.shed();
+            }
         }
+        let context = headers.context();
         let number =
             subscription.as_ref().map_or_else(|| self.rules.number(self.session), |subscription| subscription.number);
         let consumer = is_ack.then(|| message.reply.and_then(answer::consumer)).flatten();
         let receiver = consumer.as_ref().map_or(number, |consumer| self.rules.number(consumer.name));
         let template = self.routes.of(message.subject, &self.rules).template.clone();
         let said = stamp.and_then(|stamp| self.said(stamp, &headers, context));
+        if message.payload.is_none() {
+            self.streaming = said.as_ref().map(|said| (said.id, receiver));
+        }
         batch_arrival(
             batch,
             message,
@@ -279,6 +288,18 @@ impl Observer {
                 server: self.server.clone(),
             },
         );
+    }
+
+    /// Whether the hash is wanted of the payload that streams down, now that its delivery was shown.
+    pub(crate) fn wants_hash_of_stream(&self) -> bool {
+        self.streaming.is_some()
+    }
+
+    /// The payload that streamed down has this hash.
+    pub(crate) fn on_streamed_down(&mut self, hash: ContentHash, batch: &mut Batch) {
+        if let Some((id, receiver)) = self.streaming.take() {
+            batch.push(Observed::Checked { id, receiver, hash });
+        }
     }
 
     /// The client went away.
@@ -302,9 +323,9 @@ impl Observer {
         let trace = carried.map(|context| context.0);
         let forget = self.rules.reply_within;
         let cause = self.taken.cause(said.as_deref().unwrap_or_default().as_bytes(), trace, now, forget);
-        let (parent, cause_context) = cause.map_or((None, None), |entry| (entry.id, entry.context));
+        let (parent, cause_context) = cause.map_or((None, None), |entry| (entry.id(), entry.context()));
         let own_name = cause.and_then(|entry| entry.agent.clone());
-        let of_cause = cause.and_then(|entry| match (entry.workflow(), entry.id) {
+        let of_cause = cause.and_then(|entry| match (entry.workflow(), entry.id()) {
             ("", None) => None,
             // The first handoff of a workflow that nobody named names it.
             ("", Some(id)) => Some(id.to_string()),
@@ -414,11 +435,11 @@ impl Observer {
     }
 
     /// What a message says of its handoff, in full.
-    fn said(&self, stamp: Stamp, headers: &Headers<'_>, context: Option<(TraceId, SpanId, bool)>) -> Option<Said> {
+    fn said(&self, stamp: Stamp<'_>, headers: &Headers<'_>, context: Option<(TraceId, SpanId, bool)>) -> Option<Said> {
         let envelope = headers.wilco.and_then(text).map(|value| Envelope::decode(value, None).envelope)?;
         Some(Said {
-            id: stamp.id?,
-            hash: stamp.hash,
+            id: stamp.id()?,
+            hash: stamp.hash(),
             size: envelope.size,
             from: envelope.from,
             workflow: envelope.workflow,
@@ -452,7 +473,7 @@ impl Observer {
         let answer = answer::answer(message, &headers, chunked, batch);
         if let Some(entry) = self.taken.by_reply(reply) {
             agent = entry.agent.clone();
-            is_recorded &= entry.id.is_none_or(|id| self.rules.load.takes(&id));
+            is_recorded &= self.rules.load.takes_text(entry.id_text());
             if answer.ends(chunked) {
                 entry.done();
             }

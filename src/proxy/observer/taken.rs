@@ -2,13 +2,14 @@ use std::time::Duration;
 
 use opentelemetry::trace::{SpanId, TraceId};
 
+use super::headers::context_of;
 use crate::model::{AgentName, HandoffId, Timestamp};
 use crate::proxy::record::ReplyKey;
 
 /// Handoffs that one session has taken and that are remembered: the last ones.
 const MOST: usize = 64;
 
-/// Longest name of a workflow, in bytes.
+/// Longest id, `traceparent` or name of a workflow that is kept, in bytes.
 const LONGEST: usize = 128;
 
 /// What a session has taken lately, and what it may be working on.
@@ -31,9 +32,10 @@ pub(super) struct Taken {
 /// One handoff that was taken.
 #[derive(Debug)]
 pub(super) struct Entry {
-    pub(super) id: Option<HandoffId>,
-    pub(super) context: Option<(TraceId, SpanId, bool)>,
-    /// The bytes are kept for the next one, so that a message costs no allocation.
+    /// As text, as most are never asked for. The bytes of this and the next two are kept for the next one, so that a
+    /// message costs no allocation.
+    id: Vec<u8>,
+    traceparent: Vec<u8>,
     workflow: Vec<u8>,
     pub(super) agent: Option<AgentName>,
     reply_is_unusual: bool,
@@ -51,8 +53,9 @@ enum State {
 /// What arrived.
 #[derive(Debug)]
 pub(super) struct Arrival<'a> {
-    pub(super) id: Option<HandoffId>,
-    pub(super) context: Option<(TraceId, SpanId, bool)>,
+    /// Empty if it says none.
+    pub(super) id: &'a [u8],
+    pub(super) traceparent: &'a [u8],
     pub(super) workflow: &'a [u8],
     pub(super) agent: Option<AgentName>,
     pub(super) reply: Option<ReplyKey>,
@@ -81,11 +84,15 @@ impl Taken {
         self.next = (self.next + 1) % MOST;
         self.unusual += usize::from(arrival.reply_is_unusual);
         self.unusual -= usize::from(entry.reply_is_unusual);
-        entry.id = arrival.id;
-        entry.context = arrival.context;
-        entry.workflow.clear();
-        if arrival.workflow.len() <= LONGEST {
-            entry.workflow.extend_from_slice(arrival.workflow);
+        for (place, bytes) in [
+            (&mut entry.id, arrival.id),
+            (&mut entry.traceparent, arrival.traceparent),
+            (&mut entry.workflow, arrival.workflow),
+        ] {
+            place.clear();
+            if bytes.len() <= LONGEST {
+                place.extend_from_slice(bytes);
+            }
         }
         entry.agent = arrival.agent;
         entry.reply_is_unusual = arrival.reply_is_unusual;
@@ -124,7 +131,7 @@ impl Taken {
         let matches = |entry: &Entry| {
             let is_one = entry.state != State::Done || !workflow.is_empty();
             let same_workflow = workflow.is_empty() || entry.workflow == workflow;
-            let same_trace = trace.is_none() || entry.context.is_some_and(|context| Some(context.0) == trace);
+            let same_trace = trace.is_none() || entry.context().is_some_and(|context| Some(context.0) == trace);
             is_one && entry.at >= oldest && same_workflow && (same_trace || !workflow.is_empty())
         };
         let only = |live: bool, entries: &[Entry]| {
@@ -153,8 +160,8 @@ impl Taken {
 impl Entry {
     fn empty() -> Self {
         Self {
-            id: None,
-            context: None,
+            id: Vec::new(),
+            traceparent: Vec::new(),
             workflow: Vec::new(),
             agent: None,
             reply_is_unusual: false,
@@ -166,6 +173,19 @@ impl Entry {
     /// The session has answered or settled it.
     pub(super) fn done(&mut self) {
         self.state = State::Done;
+    }
+
+    pub(super) fn id(&self) -> Option<HandoffId> {
+        std::str::from_utf8(&self.id).ok()?.parse().ok()
+    }
+
+    pub(super) fn id_text(&self) -> &[u8] {
+        &self.id
+    }
+
+    /// The trace context that came with it.
+    pub(super) fn context(&self) -> Option<(TraceId, SpanId, bool)> {
+        context_of(&self.traceparent)
     }
 
     /// The workflow's name; empty if it has none.
@@ -186,15 +206,13 @@ mod tests {
 
     fn take(taken: &mut Taken, ms: u64, workflow: &str, reply: Option<u64>) -> HandoffId {
         let id = HandoffId::new(at(ms));
-        let context = Some((TraceId::from(u128::from(ms) + 1), SpanId::from(ms + 1), true));
-        let reply = reply.map(ReplyKey);
-        let workflow = workflow.as_bytes();
+        let traceparent = format!("00-{:032x}-{:016x}-01", ms + 1, ms + 1);
         taken.take(Arrival {
-            id: Some(id),
-            context,
-            workflow,
+            id: id.to_string().as_bytes(),
+            traceparent: traceparent.as_bytes(),
+            workflow: workflow.as_bytes(),
             agent: None,
-            reply,
+            reply: reply.map(ReplyKey),
             reply_is_unusual: false,
             at: at(ms),
         });
@@ -202,7 +220,7 @@ mod tests {
     }
 
     fn cause(taken: &mut Taken, ms: u64, workflow: &str) -> Option<HandoffId> {
-        taken.cause(workflow.as_bytes(), None, at(ms), FORGET).and_then(|entry| entry.id)
+        taken.cause(workflow.as_bytes(), None, at(ms), FORGET).and_then(|entry| entry.id())
     }
 
     #[test]
@@ -237,7 +255,7 @@ mod tests {
         assert_eq!(cause(&mut taken, 3, "c"), None, "a workflow of its own");
         taken.by_reply(ReplyKey(1)).unwrap().done();
         assert_eq!(cause(&mut taken, 4, "a"), Some(a), "the answer may go out first");
-        let by_trace = taken.cause(b"", Some(TraceId::from(3)), at(5), FORGET).and_then(|entry| entry.id);
+        let by_trace = taken.cause(b"", Some(TraceId::from(3)), at(5), FORGET).and_then(|entry| entry.id());
         assert_eq!(by_trace, Some(b));
         let again = take(&mut taken, 6, "b", None);
         assert_eq!(cause(&mut taken, 7, "b"), Some(again), "the first has published before");

@@ -2,7 +2,7 @@
 
 use super::pipe::{Passing, Pipe};
 use super::{PassingOf, Talk};
-use crate::model::Timestamp;
+use crate::model::{ContentHash, Timestamp};
 use crate::nats::{Body, Head, HeaderBlock, Info, Message, Op, Parsed};
 use crate::proxy::counters::{Direction, Opaque};
 use crate::proxy::observer::Delivered;
@@ -24,11 +24,17 @@ pub(super) fn walk(pipe: &mut Pipe, talk: &mut Talk, desk: &mut Desk, worker: &W
                 pipe.opaque = true;
                 break;
             };
+            if let Some(hasher) = &mut passing.hasher {
+                hasher.update(&pipe.buffer[at..pipe.end][chunk.payload]);
+            }
             at += chunk.len;
             if !chunk.done {
                 break;
             }
-            pipe.passing = None;
+            if let Some(Passing { hasher: Some(hasher), of: PassingOf::Delivery, .. }) = pipe.passing.take() {
+                let hash = ContentHash::from_bytes(*hasher.finalize().as_bytes());
+                talk.observer.on_streamed_down(hash, &mut desk.batch);
+            }
         }
         if at == pipe.end {
             break;
@@ -71,7 +77,8 @@ pub(super) fn walk(pipe: &mut Pipe, talk: &mut Talk, desk: &mut Desk, worker: &W
                     Some(message) if large && there >= head.header().end => {
                         let frame = &pipe.buffer[at..pipe.end];
                         delivered(&head, message, frame, false, talk, desk, worker, now);
-                        pipe.passing = Some(Passing { body: Body::new(&head), hasher: None, of: PassingOf::Nobody });
+                        let hasher = talk.observer.wants_hash_of_stream().then(Box::default);
+                        pipe.passing = Some(Passing { body: Body::new(&head), hasher, of: PassingOf::Delivery });
                         pipe.parser.reset();
                         at += head.line_len();
                     }
@@ -123,7 +130,7 @@ fn delivered(
         hash: None,
     };
     if whole && talk.observer.wants_hash(&delivered) {
-        delivered.hash = Some(crate::model::ContentHash::of(&frame[head.payload()]));
+        delivered.hash = Some(ContentHash::of(&frame[head.payload()]));
     }
     talk.observer.on_delivery(&delivered, now, &mut desk.batch);
 }

@@ -73,6 +73,8 @@ pub(crate) enum PassingOf {
     Nobody,
     /// A message of this handoff, on its way up.
     Handoff(HandoffId),
+    /// The message that was delivered last.
+    Delivery,
 }
 
 impl Session {

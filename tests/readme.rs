@@ -68,6 +68,32 @@ const COMMANDS: &[(&str, How)] = &[
     ),
     ("python3 ../shared/faults/judge.py labels.jsonl answers.jsonl --require standard", How::ToldIn(".ci/faults")),
     ("cargo bench --bench diagnose", How::ToldIn("benches/diagnose.rs")),
+    ("cargo run --release -- serve", How::CoveredBy("tests/server_commands.rs")),
+    (
+        "cargo run --release -- query 'from = planner AND mismatch = stale_context' --file tests/fixtures/store/spans.jsonl",
+        How::Run { exit: 0, says: &["writer<-planner", "stale_context"] },
+    ),
+    (
+        "cargo run --release -- query '| by to, mismatch | count, rate, p95(duration_ms)' --file tests/fixtures/store/spans.jsonl",
+        How::Run { exit: 0, says: &["p95(duration_ms)", "reviewer"] },
+    ),
+    (
+        "cargo run --release -- stats --file tests/fixtures/store/spans.jsonl",
+        How::Run {
+            exit: 0,
+            says: &[
+                "writer<-planner      2         1 (50.0 %)  210.0   210.0   210.0   12042       0.70     stale_context 1",
+            ],
+        },
+    ),
+    (
+        "cargo run --release -- why --all --file tests/fixtures/store/spans.jsonl",
+        How::Run {
+            exit: 1,
+            says: &["story-1  clean", "story-2  failure", "stale context at boundary writer<-planner"],
+        },
+    ),
+    ("cargo bench --bench store -- --handoffs 1000000", How::ToldIn("benches/store.rs")),
     ("cargo bench --bench cpu -- --server 127.0.0.1:4222", How::ToldIn("benches/cpu.rs")),
 ];
 

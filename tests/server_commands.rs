@@ -31,17 +31,10 @@ struct Serve {
 
 impl Serve {
     fn start(db: &Path) -> Self {
+        let command = "cargo run --release -- serve";
         let mut process = wilco()
-            .args([
-                "serve",
-                "--http",
-                "127.0.0.1:0",
-                "--otlp-http",
-                "127.0.0.1:0",
-                "--otlp-grpc",
-                "127.0.0.1:0",
-                "--db",
-            ])
+            .args(command.split(" -- ").skip(1))
+            .args(["--http", "127.0.0.1:0", "--otlp-http", "127.0.0.1:0", "--otlp-grpc", "127.0.0.1:0", "--db"])
             .arg(db)
             .stdout(Stdio::piped())
             .spawn()

@@ -120,14 +120,17 @@ fn same(value: &Value, other: &Value, comparer: &Comparer) -> bool {
     // What needs no rule is decided here, since every hop is compared: numbers, and words without a digit.
     match (value, other) {
         (Value::Number(value), Value::Number(other)) => return value.as_f64() == other.as_f64(),
-        (Value::String(value), Value::String(other)) if !value.chars().chain(other.chars()).any(char::is_numeric) => {
-            if value.is_ascii() && other.is_ascii() && !value.contains(' ') && !other.contains(' ') {
-                return value.eq_ignore_ascii_case(other);
-            }
+        (Value::String(value), Value::String(other)) if is_word(value) && is_word(other) => {
+            return value.eq_ignore_ascii_case(other);
         }
         _ => {}
     }
     !matches!(compare(&intent(value), &intent(other), comparer), Comparison::Differs(_))
+}
+
+/// One plain word: nothing in it can be a number, a unit or free text.
+fn is_word(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'-' | b'_'))
 }
 
 /// Whether the sender said why: in its reason, or in a decision that it made there.

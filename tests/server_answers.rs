@@ -349,14 +349,14 @@ fn check(document: &Value, schema: &Value, value: &Value, at: &str) -> Vec<Strin
         Value::Array(many) => many.iter().filter_map(Value::as_str).collect(),
         other => panic!("{at}: no type but {other}"),
     };
-    if !allowed.contains(&kind) && !(kind == "integer" && allowed.contains(&"number")) {
+    if !(allowed.contains(&kind) || kind == "integer" && allowed.contains(&"number")) {
         return vec![format!("{at}: {kind} is not {allowed:?}")];
     }
     let mut problems = Vec::new();
-    if let Some(words) = schema["enum"].as_array() {
-        if !words.contains(value) {
-            problems.push(format!("{at}: {value} is not one of {words:?}"));
-        }
+    if let Some(words) = schema["enum"].as_array()
+        && !words.contains(value)
+    {
+        problems.push(format!("{at}: {value} is not one of {words:?}"));
     }
     for (number, item) in value.as_array().into_iter().flatten().enumerate() {
         if schema["items"].is_object() {

@@ -51,10 +51,11 @@ pub(crate) fn request(
     // A server that refuses a body need not read it.
     let _ = stream.write_all(body);
     let mut answer = Vec::new();
-    if let Err(error) = stream.read_to_end(&mut answer) {
-        if answer.is_empty() {
-            return Err(error);
-        }
+    // A server that closes early may have answered nevertheless.
+    if let Err(error) = stream.read_to_end(&mut answer)
+        && answer.is_empty()
+    {
+        return Err(error);
     }
     let text = String::from_utf8_lossy(&answer);
     let broken = || std::io::Error::other(format!("no HTTP: {text:?}"));

@@ -82,11 +82,9 @@ impl<'a> Builder<'a> {
         match side {
             Side::Sender => {
                 let number = span.attributes.int(names::HANDOFF_ATTEMPT).unwrap_or(1);
-                handoff.attempts.push(Attempt { span, number });
+                handoff.attempts.push(Attempt::new(span, number));
             }
-            Side::Receiver => {
-                handoff.deliveries.push(Delivery { span, attempt: attempt_in_message_id(span).unwrap_or(0) })
-            }
+            Side::Receiver => handoff.deliveries.push(Delivery::new(span, attempt_in_message_id(span).unwrap_or(0))),
         }
     }
 

@@ -9,6 +9,7 @@ pub struct Attempt<'a> {
     pub span: &'a Span,
     /// 1, 2, ...
     pub number: i64,
+    rungs: Rungs,
 }
 
 /// One delivery of the task: what the receiver's span tells.
@@ -18,9 +19,32 @@ pub struct Delivery<'a> {
     pub span: &'a Span,
     /// The attempt that it belongs to, as far as it can be told.
     pub attempt: i64,
+    rungs: Rungs,
+}
+
+/// The rungs that a span tells of, a bit for each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Rungs(u16);
+
+impl Rungs {
+    fn of(span: &Span) -> Self {
+        Self(climbed(span).fold(0, |all, rung| all | Self::bit(rung)))
+    }
+
+    const fn bit(rung: Rung) -> u16 {
+        1 << rung as u16
+    }
+
+    const fn has(self, rung: Rung) -> bool {
+        self.0 & Self::bit(rung) != 0
+    }
 }
 
 impl<'a> Attempt<'a> {
+    pub(super) fn new(span: &'a Span, number: i64) -> Self {
+        Self { span, number, rungs: Rungs::of(span) }
+    }
+
     /// Content hashes of earlier results that the task rests on.
     pub fn inputs(&self) -> impl Iterator<Item = &'a str> + use<'a> {
         self.span.attributes.texts(names::HANDOFF_INPUTS)
@@ -60,17 +84,17 @@ impl<'a> Attempt<'a> {
 
     /// Whether this rung is among those that the sender saw climbed.
     pub fn reached(&self, rung: Rung) -> bool {
-        reached(self.span, rung)
+        self.rungs.has(rung)
     }
 
     /// Whether anything beyond `sent` and `stored` was seen: somebody took it.
     pub(super) fn was_taken(&self) -> bool {
-        climbed(self.span).any(|rung| rung > Rung::Stored) || self.has_result()
+        self.rungs.0 > Rungs::bit(Rung::Stored) || self.has_result()
     }
 
     /// Whether the ladder is on record at all.
     pub(super) fn tells_rungs(&self) -> bool {
-        climbed(self.span).next().is_some()
+        self.rungs.0 != 0
     }
 
     /// Score, and the threshold it was held against.
@@ -89,6 +113,10 @@ impl<'a> Attempt<'a> {
 }
 
 impl<'a> Delivery<'a> {
+    pub(super) fn new(span: &'a Span, attempt: i64) -> Self {
+        Self { span, attempt, rungs: Rungs::of(span) }
+    }
+
     /// The agent that took it: who the receiver says it is.
     pub fn agent(&self) -> Option<&'a str> {
         self.span.attributes.text(names::GEN_AI_AGENT_NAME).or_else(|| self.span.service())
@@ -114,7 +142,7 @@ impl<'a> Delivery<'a> {
     }
 
     pub(super) fn reached(&self, rung: Rung) -> bool {
-        reached(self.span, rung)
+        self.rungs.has(rung)
     }
 
     pub(super) fn declares(&self, kind: MismatchKind) -> bool {
@@ -144,10 +172,6 @@ fn climbed(span: &Span) -> impl Iterator<Item = Rung> {
     let events = span.events.iter().filter(|event| event.name == names::RUNG);
     let rungs = events.filter_map(|event| event.attributes.text("rung"));
     rungs.chain(span.attributes.text(names::RUNG)).filter_map(|word| word.parse().ok())
-}
-
-fn reached(span: &Span, rung: Rung) -> bool {
-    climbed(span).any(|climbed| climbed == rung)
 }
 
 /// Who said so at any rung.

@@ -12,6 +12,8 @@ pub(super) struct View<'g, 'a> {
     nameless: HashSet<Place<'a>>,
     /// Who, working on what, went on without parts that were owed.
     short: HashSet<Place<'a>>,
+    /// Which handoffs are optional.
+    optional: Vec<bool>,
     /// Whether some task names the result of each handoff among its inputs.
     claimed: Vec<bool>,
     /// Whether some handoff gave no result that was owed.
@@ -56,10 +58,11 @@ impl<'g, 'a> View<'g, 'a> {
                 nameless.insert((handoff.from, handoff.parent));
             }
         }
-        let owed = graph.handoffs.iter().filter(|handoff| !is_optional(handoff));
-        let some_never_made = owed.into_iter().any(|handoff| handoff.sent().is_some() && !handoff.has_result());
+        let optional: Vec<bool> = graph.handoffs.iter().map(is_optional).collect();
+        let owed = graph.handoffs.iter().zip(&optional).filter(|(_, is_optional)| !**is_optional);
+        let some_never_made = owed.into_iter().any(|(handoff, _)| handoff.sent().is_some() && !handoff.has_result());
         let claimed = graph.claimed();
-        Self { graph, causality, nameless, short, claimed, some_never_made }
+        Self { graph, causality, nameless, short, optional, claimed, some_never_made }
     }
 
     /// Whether the result of a handoff went into another task: its sender says so, or a task names it among its inputs.
@@ -109,7 +112,7 @@ impl<'g, 'a> View<'g, 'a> {
     /// The handoffs with their places, those left out that their sender called optional and whose result nobody used:
     /// what becomes of these is nobody's loss.
     pub(super) fn handoffs(&self) -> impl Iterator<Item = (usize, &'g Handoff<'a>)> {
-        self.graph.handoffs.iter().enumerate().filter(|(_, handoff)| !is_optional(handoff))
+        self.graph.handoffs.iter().enumerate().filter(|(at, _)| !self.optional[*at])
     }
 }
 
@@ -117,5 +120,9 @@ impl<'g, 'a> View<'g, 'a> {
 pub(super) fn is_optional(handoff: &Handoff<'_>) -> bool {
     let reason = handoff.reason();
     let used = handoff.sent().and_then(|sent| sent.used()) == Some(true);
-    !reason.is_empty() && !used && OPTIONAL.iter().any(|word| reason.to_ascii_lowercase().contains(word))
+    if reason.is_empty() || used {
+        return false;
+    }
+    let reason = reason.to_ascii_lowercase();
+    OPTIONAL.iter().any(|word| reason.contains(word))
 }

@@ -21,16 +21,16 @@ use wilco::model::{
 };
 
 /// One workflow, and what is to be found in it.
-pub struct Scenario {
-    pub title: String,
+pub(crate) struct Scenario {
+    pub(crate) title: String,
     /// Kind and handoff; `None`: nobody may be accused.
-    pub expected: Option<(String, String)>,
-    pub spans: Vec<Span>,
+    pub(crate) expected: Option<(String, String)>,
+    pub(crate) spans: Vec<Span>,
 }
 
 impl Scenario {
     /// Every scenario of a file.
-    pub fn read(text: &str) -> Vec<Self> {
+    pub(crate) fn read(text: &str) -> Vec<Self> {
         let mut sections: Vec<(String, Vec<&str>)> = Vec::new();
         for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
             match line.strip_prefix("== ") {
@@ -57,7 +57,7 @@ impl Scenario {
         Self { title, expected, spans }
     }
 
-    pub fn workflow(&self) -> Workflow {
+    pub(crate) fn workflow(&self) -> Workflow {
         let [workflow] = Workflow::group(self.spans.clone()).try_into().expect("one workflow");
         workflow
     }

@@ -114,7 +114,23 @@ fn slots_of(handoff: &Handoff<'_>) -> Option<Slots> {
 
 fn same(value: &Value, other: &Value, comparer: &Comparer) -> bool {
     let intent = |value: &Value| Intent::new("same").constraint("slot", value.clone());
-    value == other || !matches!(compare(&intent(value), &intent(other), comparer), Comparison::Differs(_))
+    if value == other {
+        return true;
+    }
+    // What needs no rule is decided here, since every hop is compared: numbers, and words without a digit.
+    match (value, other) {
+        (Value::Number(value), Value::Number(other)) => return value.as_f64() == other.as_f64(),
+        (Value::String(value), Value::String(other)) if is_word(value) && is_word(other) => {
+            return value.eq_ignore_ascii_case(other);
+        }
+        _ => {}
+    }
+    !matches!(compare(&intent(value), &intent(other), comparer), Comparison::Differs(_))
+}
+
+/// One plain word: nothing in it can be a number, a unit or free text.
+fn is_word(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'-' | b'_'))
 }
 
 /// Whether the sender said why: in its reason, or in a decision that it made there.

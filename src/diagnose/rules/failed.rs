@@ -21,7 +21,7 @@ pub(super) fn find(view: &View<'_, '_>, found: &mut Vec<Finding>) {
             continue;
         };
         // An attempt is only known to be the last where the sender's record of it is there.
-        let weight = if handoff.sent().is_some() { 0.62 } else { 0.3 };
+        let weight = if handoff.sent().is_some() { 0.55 } else { 0.3 };
         let weight = if view.may_be_made_good(at) { weight * MADE_GOOD } else { weight };
         let said = handoff.taken().map(|taken| taken.span).chain(handoff.sent().map(|sent| sent.span));
         let said = said.filter_map(|span| match &span.status {

@@ -75,8 +75,10 @@ fn conflicts(
         is_newer[node(reader.at, Part::Task).index()] = 1.0;
     }
     let inherited = view.causality.inherited(&is_newer);
-    let knew = |at: usize| inherited[node(at, Part::Task).index()] > 0.0;
-    let first: Vec<&Reader<'_>> = newer.iter().flatten().filter(|reader| !knew(reader.at)).take(WITNESSES).collect();
+    let leads_here = |at: usize| inherited[node(at, Part::Task).index()];
+    let knew = |at: usize| leads_here(at) >= 1.0;
+    let first: Vec<&Reader<'_>> =
+        newer.iter().flatten().filter(|reader| leads_here(reader.at) == 0.0).take(WITNESSES).collect();
     let marked: Vec<_> = first.iter().map(|reader| node(reader.at, Part::Task)).collect();
     let leads = view.causality.leading_to(&marked);
     for reader in older {
@@ -90,6 +92,8 @@ fn conflicts(
         let sure = reader.sure && witness.sure;
         let weight = match (knew(reader.at), sure) {
             (true, true) => 0.85,
+            // Only a guess says that the newer version came first.
+            (false, _) if leads_here(reader.at) > 0.0 => 0.45,
             (_, true) => 0.62 + 0.04 * apart.len().min(4) as f64,
             (_, false) => 0.58 + 0.02 * apart.len().min(4) as f64,
         };

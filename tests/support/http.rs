@@ -51,6 +51,7 @@ pub(crate) fn request(
     // A server that refuses a body need not read it.
     let _ = stream.write_all(body);
     let mut answer = Vec::new();
+    // A server that closes early may have answered nevertheless.
     if let Err(error) = stream.read_to_end(&mut answer)
         && answer.is_empty()
     {

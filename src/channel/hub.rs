@@ -2,6 +2,9 @@
 //! *dispatcher*, which reads receipts, replies and decisions and watches the deadlines, and the *courier*, which
 //! publishes what those and `Drop` have to say.
 
+mod inbox_part;
+mod transit;
+
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -13,6 +16,8 @@ use opentelemetry::trace::{SpanId, TraceId};
 use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
 use tokio::time::Instant;
 
+pub(crate) use self::inbox_part::InboxPart;
+use self::transit::Transit;
 use super::delivery::Delivery;
 use super::entry::{Effects, Entry};
 use super::hooks::{Hooks, Settled};
@@ -110,19 +115,6 @@ impl Outgoing {
             }
         }
     }
-}
-
-/// Handoffs that left without receipts, until the server is known to have taken them.
-///
-/// The server answers "no responders" in the order of publishing, so a message to ourselves that comes back proves
-/// that everything sent before it passed. One such marker is under way at a time, whatever the rate.
-#[derive(Default)]
-struct Transit {
-    waiting: VecDeque<Arc<Entry>>,
-    /// How many were ever put in line.
-    queued: u64,
-    /// The marker under way covers the handoffs up to this number.
-    marked: Option<u64>,
 }
 
 impl Hub {
@@ -338,87 +330,6 @@ impl Hub {
         lock(&self.entries).len()
     }
 
-    // Handoffs without receipts.
-
-    /// Puts a handoff in line for the server's word; the message was published before.
-    pub(crate) fn await_passage(&self, entry: &Arc<Entry>) {
-        let mut transit = lock(&self.transit);
-        transit.waiting.push_back(entry.clone());
-        transit.queued += 1;
-        if transit.marked.is_none() {
-            self.send_marker(&mut transit);
-        }
-    }
-
-    /// A marker came back: all that it covers passed.
-    pub(crate) fn on_marker(&self, marked: u64) {
-        let passed = {
-            let mut transit = lock(&self.transit);
-            if transit.marked != Some(marked) {
-                return; // one that had been given up
-            }
-            let passed = transit.take_up_to(marked);
-            if transit.waiting.is_empty() {
-                transit.marked = None;
-            } else {
-                self.send_marker(&mut transit);
-            }
-            passed
-        };
-        let now = self.clock.now();
-        // All at once: a lock for each of them would cost more than the rest.
-        let mut records = Vec::with_capacity(passed.len());
-        let mut gone = Vec::with_capacity(passed.len());
-        for entry in &passed {
-            let effects = entry.on_passed(now);
-            if effects.settled {
-                self.on_settled(entry, effects.export);
-            }
-            entry.announce();
-            if effects.export {
-                records.extend(entry.take_record(&self.clock).map(Record::Handoff));
-                gone.push(entry.sent.token);
-            }
-        }
-        self.telemetry.record_all(records);
-        let mut entries = lock(&self.entries);
-        for token in gone {
-            entries.remove(&token);
-        }
-    }
-
-    /// No marker came back in time: the connection was lost, and with it the server's word.
-    pub(crate) fn on_marker_lost(&self, marked: u64) {
-        let left = {
-            let mut transit = lock(&self.transit);
-            if transit.marked != Some(marked) {
-                return;
-            }
-            let left = transit.take_up_to(marked);
-            transit.marked = None;
-            if !transit.waiting.is_empty() {
-                self.send_marker(&mut transit);
-            }
-            left
-        };
-        let now = self.clock.now();
-        for entry in left {
-            let effects = entry.on_not_passed(now);
-            self.apply(&entry, effects);
-        }
-    }
-
-    fn send_marker(&self, transit: &mut Transit) {
-        transit.marked = Some(transit.queued);
-        self.timers.add(Instant::now() + PASSED_WITHIN, Timer::MarkerLost(transit.queued));
-        self.send_later(Outgoing {
-            subject: self.inbox_subject(InboxPart::Marker, transit.queued).into(),
-            reply: None,
-            headers: None,
-            payload: Bytes::new(),
-        });
-    }
-
     // Tasks that were abandoned here.
 
     /// Remembers an attempt at a handoff that was dropped before its end, the last [`ABANDONED`] of them.
@@ -522,14 +433,6 @@ impl Hub {
     }
 }
 
-impl Transit {
-    fn take_up_to(&mut self, marked: u64) -> Vec<Arc<Entry>> {
-        let first = self.queued - self.waiting.len() as u64;
-        let count = usize::try_from(marked.saturating_sub(first)).unwrap_or(usize::MAX).min(self.waiting.len());
-        self.waiting.drain(..count).collect()
-    }
-}
-
 /// What a channel was built with.
 pub(crate) struct Settings {
     pub(crate) telemetry: Telemetry,
@@ -544,62 +447,8 @@ pub(crate) struct Settings {
     pub(crate) described: HashMap<String, Arc<AgentInfo>>,
 }
 
-/// What arrives under the inbox of a process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum InboxPart {
-    /// Results, and the server's "no responders".
-    Reply,
-    /// Receipts.
-    Receipt,
-    /// Decisions of senders, for the tasks this process works on.
-    Decision,
-    /// Our own markers.
-    Marker,
-    /// Our own word to ourselves that the server has our subscriptions.
-    Confirm,
-}
-
-impl InboxPart {
-    pub(crate) const fn letter(self) -> char {
-        match self {
-            Self::Reply => 'r',
-            Self::Receipt => 'c',
-            Self::Decision => 'd',
-            Self::Marker => 'm',
-            Self::Confirm => 'k',
-        }
-    }
-
-    /// Takes `{letter}.{number}` apart.
-    pub(crate) fn parse(tail: &str) -> Option<(Self, u64)> {
-        let (letter, number) = tail.split_once('.')?;
-        let part = match letter {
-            "r" => Self::Reply,
-            "c" => Self::Receipt,
-            "d" => Self::Decision,
-            "m" => Self::Marker,
-            "k" => Self::Confirm,
-            _ => return None,
-        };
-        Some((part, number.parse().ok()?))
-    }
-}
-
 impl std::fmt::Debug for Hub {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Hub").field("channel", &self.channel).field("inst", &self.inst).finish_non_exhaustive()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn inbox_subjects_name_their_part_and_number() {
-        assert_eq!(InboxPart::parse("r.17"), Some((InboxPart::Reply, 17)));
-        for bad in ["", "r", "r.", "r.x", "x.1", "r.-1", "r.99999999999999999999999"] {
-            assert_eq!(InboxPart::parse(bad), None, "{bad}");
-        }
     }
 }

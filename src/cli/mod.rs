@@ -4,6 +4,7 @@
 //! Exit codes: 0 all is well, 1 a failure was found, 2 it could not be told, or the command was not understood.
 
 mod args;
+mod asked;
 mod bus;
 mod demo;
 mod export;

@@ -3,9 +3,9 @@
 use serde_json::{Value, json};
 
 use super::Outcome;
+use super::asked::AskedArguments;
 use super::printer::{BAD, FAINT, GOOD, Printer, STRONG, UNKNOWN, wrap};
-use super::source::SourceArguments;
-use crate::diagnose::{Cause, Diagnosis, Status, Workflow};
+use crate::diagnose::{Cause, Diagnosis, Status};
 
 /// Say which handoff of a workflow broke, and why
 #[derive(Debug, clap::Args)]
@@ -14,20 +14,8 @@ use crate::diagnose::{Cause, Diagnosis, Status, Workflow};
                         several workflows: 1 if any failed, else 2 if any is unknown, else 0."
 )]
 pub(crate) struct Arguments {
-    /// Workflow id
-    #[arg(required_unless_present = "all", conflicts_with = "all")]
-    workflow: Option<String>,
-
-    /// Every workflow there is
-    #[arg(long)]
-    all: bool,
-
-    /// Print one JSON object per workflow and line
-    #[arg(long)]
-    json: bool,
-
     #[command(flatten)]
-    source: SourceArguments,
+    asked: AskedArguments,
 }
 
 /// The widest line, in columns.
@@ -36,37 +24,11 @@ const COLUMNS: usize = 100;
 const SHOWN: usize = 8;
 
 pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
-    let mut out = Printer::new();
-    let mut statuses = Vec::new();
-    let tell = |workflow: &Workflow| {
-        let diagnosis = workflow.diagnose();
-        if arguments.json {
-            out.line(line(&diagnosis));
-        } else {
-            if !statuses.is_empty() {
-                out.line("");
-            }
-            report(&mut out, &diagnosis);
-        }
-        statuses.push(diagnosis.status);
-    };
-    arguments.source.each(arguments.workflow.as_deref(), tell).await?;
-    Ok(outcome(&statuses))
-}
-
-/// What several workflows come to: a failure if any failed, else unknown if any is, else clean.
-pub(crate) fn outcome(statuses: &[Status]) -> Outcome {
-    if statuses.contains(&Status::Failure) {
-        Outcome::FailureFound
-    } else if statuses.contains(&Status::Unknown) {
-        Outcome::Unknown
-    } else {
-        Outcome::Clean
-    }
+    arguments.asked.tell(|_, diagnosis| line(diagnosis), |out, _, diagnosis| report(out, diagnosis)).await
 }
 
 /// The answer for machines, one line.
-pub(crate) fn line(diagnosis: &Diagnosis) -> Value {
+fn line(diagnosis: &Diagnosis) -> Value {
     let ranked: Vec<Value> = diagnosis
         .ranked
         .iter()
@@ -92,7 +54,7 @@ pub(crate) fn line(diagnosis: &Diagnosis) -> Value {
 }
 
 /// The answer for people: one sentence, then evidence, then what it explains, then what is only suspected.
-pub(crate) fn report(out: &mut Printer, diagnosis: &Diagnosis) {
+fn report(out: &mut Printer, diagnosis: &Diagnosis) {
     let (style, word) = match diagnosis.status {
         Status::Failure => (BAD, "failure"),
         Status::Clean => (GOOD, "clean"),

@@ -90,12 +90,8 @@ impl Batch {
             }
         };
         if let (Some(id), Some(key)) = (&row.workflow, workflow) {
-            if let Entry::Vacant(vacant) = self.traces.entry(row.trace_id) {
-                vacant.insert(key);
-                connection
-                    .prepare_cached("INSERT OR IGNORE INTO traces (trace_id, workflow) VALUES (?1, ?2)")?
-                    .execute(params![row.trace_id, key])?;
-            } else if self.traces.get(&row.trace_id) != Some(&key) {
+            if self.traces.get(&row.trace_id) != Some(&key) {
+                self.traces.entry(row.trace_id).or_insert(key);
                 connection
                     .prepare_cached("INSERT OR IGNORE INTO traces (trace_id, workflow) VALUES (?1, ?2)")?
                     .execute(params![row.trace_id, key])?;

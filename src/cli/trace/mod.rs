@@ -6,29 +6,16 @@ mod tree;
 use serde_json::{Value, json};
 
 use super::Outcome;
+use super::asked::AskedArguments;
 use super::printer::{Printer, STRONG};
-use super::source::SourceArguments;
-use super::why;
-use crate::diagnose::{Graph, Workflow};
+use crate::diagnose::{Diagnosis, Graph, Workflow};
 
 /// Show a workflow as a tree of handoffs: rungs, verdicts, ages, quality, durations
 #[derive(Debug, clap::Args)]
 #[command(after_help = HELP)]
 pub(crate) struct Arguments {
-    /// Workflow id
-    #[arg(required_unless_present = "all", conflicts_with = "all")]
-    workflow: Option<String>,
-
-    /// Every workflow there is
-    #[arg(long)]
-    all: bool,
-
-    /// Print one JSON object per workflow and line
-    #[arg(long)]
-    json: bool,
-
     #[command(flatten)]
-    source: SourceArguments,
+    asked: AskedArguments,
 }
 
 const HELP: &str = "\
@@ -39,26 +26,12 @@ how long the sender waited before it sent the next. `!` marks what `wilco why` n
 Exit codes: 0 clean, 1 a failure was found, 2 it could not be told or the command was wrong.";
 
 pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
-    let mut out = Printer::new();
-    let mut statuses = Vec::new();
-    let tell = |workflow: &Workflow| {
-        if arguments.json {
-            out.line(document(workflow));
-        } else {
-            if !statuses.is_empty() {
-                out.line("");
-            }
-            show(&mut out, workflow);
-        }
-        statuses.push(workflow.diagnose().status);
-    };
-    arguments.source.each(arguments.workflow.as_deref(), tell).await?;
-    Ok(why::outcome(&statuses))
+    arguments.asked.tell(document, show).await
 }
 
 /// The workflow for people.
-pub(crate) fn show(out: &mut Printer, workflow: &Workflow) {
-    let (graph, diagnosis) = (workflow.graph(), workflow.diagnose());
+fn show(out: &mut Printer, workflow: &Workflow, diagnosis: &Diagnosis) {
+    let graph = workflow.graph();
     let root = diagnosis.failure.as_ref().map(|failure| failure.cause.handoff.as_str());
     let spans = workflow.spans().len();
     let count = graph.handoffs.len();
@@ -70,8 +43,8 @@ pub(crate) fn show(out: &mut Printer, workflow: &Workflow) {
 }
 
 /// The workflow for machines, one line.
-pub(crate) fn document(workflow: &Workflow) -> Value {
-    let (graph, diagnosis) = (workflow.graph(), workflow.diagnose());
+fn document(workflow: &Workflow, diagnosis: &Diagnosis) -> Value {
+    let graph = workflow.graph();
     let handoffs: Vec<Value> = tree::order(&graph).into_iter().map(|place| handoff(&graph, place)).collect();
     json!({ "workflow": workflow.id(), "status": diagnosis.status, "sentence": diagnosis.sentence(), "handoffs": handoffs })
 }

@@ -67,13 +67,19 @@ pub(crate) struct TlsFiles {
     pub(crate) upstream_first: bool,
 }
 
-/// Most threads unless more are asked for: two cores carry a gigabyte a second.
+/// Most threads unless more are asked for: one carries a gigabyte or a million messages a second.
 const MOST_WORKERS: usize = 4;
+
+/// Threads unless told otherwise: one for every two cores. The server needs its cores too, and fewer threads have more to
+/// do each time they wake.
+fn workers() -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    (cores / 2).clamp(1, MOST_WORKERS)
+}
 
 impl Config {
     pub(super) fn read(settings: &Settings) -> Result<Self, SettingsError> {
         let all = Reader(settings);
-        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let tls = TlsFiles {
             certificate: all.file("tls_certificate"),
             key: all.file("tls_key"),
@@ -94,7 +100,7 @@ impl Config {
             listen: all.must("listen", read::address)?,
             otlp: all.text("otlp"),
             metrics: all.may("metrics", read::address)?,
-            workers: all.may("workers", |text| read::number(text, 1, 64))?.unwrap_or(cores.min(MOST_WORKERS)),
+            workers: all.may("workers", |text| read::number(text, 1, 64))?.unwrap_or_else(workers),
             connections: all.must("connections", |text| read::number(text, 1, 1_000_000))?,
             stream_over: all.must("stream_over", |text| read::bytes(text, 1024, 64 << 20))?,
             control_line: all.must("control_line", |text| read::bytes(text, 128, 1 << 20))?,

@@ -116,6 +116,13 @@ impl Gauges {
         for what in Counted::ALL {
             page.labelled("wilco_proxy_handoffs_total", "record", what.as_str(), self.correlator.get(what));
         }
+        page.labelled("wilco_proxy_handoffs_total", "record", "load", self.sum(|c| &c.shed_sent));
+        page.family(
+            "wilco_proxy_deliveries_unchecked_total",
+            "counter",
+            "Deliveries of handoffs that were not recorded for load: their contents were not compared.",
+        );
+        page.line("wilco_proxy_deliveries_unchecked_total", "", self.sum(|c| &c.shed_received));
         let stats = self.telemetry.stats();
         page.family("wilco_spans_exported_total", "counter", "Spans that a collector took.");
         page.line("wilco_spans_exported_total", "", stats.exported);

@@ -143,7 +143,12 @@ pub const KEYS: &[Key] = &[
         "The servers' max_control_line; no header is added where it would be exceeded",
     ),
     Key::one("connections", "N", &["10000"], "Most client connections at once"),
-    Key::one("workers", "N", &[], "Threads that carry messages. Default: one per core, at most 4"),
+    Key::one(
+        "workers",
+        "N",
+        &[],
+        "Threads that carry messages. Default: one for every two cores, at least 1, at most 4",
+    ),
     Key::one(
         "connect_within",
         "TIME",

@@ -94,9 +94,6 @@ impl FromArgMatches for Arguments {
     }
 }
 
-/// Spans that wait for the collector: some megabytes, where it is absent.
-const SPANS_WAITING: usize = 4096;
-
 pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Outcome> {
     let mut settings = Settings::default();
     if let Some(path) = &arguments.config {
@@ -111,7 +108,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Outcome> {
         print(&settings);
         return Ok(Outcome::Clean);
     }
-    let queue = Telemetry::builder().queue_capacity(SPANS_WAITING);
+    let queue = Telemetry::builder().queue_capacity(config.spans_waiting);
     let telemetry = telemetry_of(queue, &TelemetryArguments { otlp: config.otlp.clone() }, "wilco-proxy")?;
     let mut signals = Signals::new().context("signals cannot be waited for")?;
     let proxy = Proxy::start(config, telemetry).await?;

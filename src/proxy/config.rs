@@ -32,6 +32,8 @@ pub struct Config {
     pub connect_within: Duration,
     /// How long a drain may take.
     pub drain_within: Duration,
+    /// Spans that wait for the collector.
+    pub spans_waiting: usize,
     /// The address that clients are told instead of `connect_urls`.
     pub advertise: Option<String>,
     pub(crate) upstreams: Vec<UpstreamUrl>,
@@ -52,6 +54,8 @@ pub(crate) struct Observe {
     pub(crate) readback_path: Option<JsonPath>,
     pub(crate) reply_within: Duration,
     pub(crate) settle_within: Duration,
+    pub(crate) handoffs_per_second: u32,
+    pub(crate) open_handoffs: usize,
 }
 
 /// The files of both sides' TLS.
@@ -104,6 +108,7 @@ impl Config {
             connections: all.must("connections", |text| read::number(text, 1, 1_000_000))?,
             stream_over: all.must("stream_over", |text| read::bytes(text, 1024, 64 << 20))?,
             control_line: all.must("control_line", |text| read::bytes(text, 128, 1 << 20))?,
+            spans_waiting: all.must("spans_waiting", |text| read::number(text, 1, 1_000_000))?,
             connect_within: all.must("connect_within", read::time)?,
             drain_within: all.must("drain_within", read::time)?,
             advertise: all.may("advertise", |text| match text.rsplit_once(':') {
@@ -128,6 +133,8 @@ impl Config {
                 readback_path: all.may("readback_path", JsonPath::new)?,
                 reply_within: all.must("reply_within", read::time)?,
                 settle_within: all.must("settle_within", read::time)?,
+                handoffs_per_second: all.must("handoffs_per_second", |text| read::number(text, 1, 1_000_000))? as u32,
+                open_handoffs: all.must("open_handoffs", |text| read::number(text, 1, 1_000_000))?,
             },
         })
     }
@@ -146,6 +153,8 @@ impl Config {
         rules.readback_path = observe.readback_path;
         rules.reply_within = observe.reply_within;
         rules.settle_within = observe.settle_within;
+        rules.handoffs_per_second = observe.handoffs_per_second;
+        rules.open_handoffs = observe.open_handoffs;
         rules
     }
 }

@@ -15,7 +15,7 @@ use tokio::sync::watch;
 use super::correlate::{CorrelatorCounters, Counted};
 use super::counters::{Count, Counters, Opaque};
 use super::observer::Skipped;
-use crate::telemetry::{DropReason, Telemetry};
+use crate::telemetry::{DropReason, Numbers, Telemetry};
 
 /// Everything that can be read off.
 #[derive(Debug)]
@@ -134,6 +134,24 @@ impl Gauges {
     }
 }
 
+impl Numbers for Gauges {
+    fn of(&self, name: &str) -> Vec<(Option<(&'static str, &'static str)>, u64)> {
+        match name {
+            "wilco.proxy.connections" => vec![(None, self.sum(|c| &c.connections))],
+            "wilco.proxy.messages" => vec![
+                (Some(("direction", "published")), self.sum(|c| &c.published)),
+                (Some(("direction", "delivered")), self.sum(|c| &c.delivered)),
+            ],
+            "wilco.proxy.injected" => vec![(None, self.sum(|c| &c.injected))],
+            "wilco.proxy.skipped" => {
+                let of = |why: Skipped| (Some(("reason", why.as_str())), self.sum(|c| &c.skipped[why as usize]));
+                Skipped::ALL.map(of).into_iter().filter(|(_, count)| *count > 0).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+}
+
 struct Page(String);
 
 impl Page {
@@ -155,10 +173,9 @@ impl Page {
 /// drain, so that a balancer sends them elsewhere.
 pub(crate) fn serve(
     listener: TcpListener,
-    gauges: Gauges,
+    gauges: Arc<Gauges>,
     stopped: watch::Receiver<bool>,
 ) -> tokio::task::JoinHandle<()> {
-    let gauges = Arc::new(gauges);
     let mut proxy = stopped.clone();
     let metrics = get(|State(gauges): State<Arc<Gauges>>| async move {
         ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], gauges.text())

@@ -40,6 +40,7 @@ mod error;
 mod exporter;
 mod handle;
 mod metrics;
+mod numbers;
 mod otlp;
 mod queue;
 pub mod record;
@@ -54,6 +55,8 @@ pub(crate) use crate::model::names;
 pub use builder::TelemetryBuilder;
 pub use error::TelemetryError;
 pub use handle::Telemetry;
+#[cfg(feature = "proxy")]
+pub(crate) use numbers::Numbers;
 pub use otlp::{OtlpConfig, Protocol};
 pub use sampling::Sampling;
 pub use stats::{DropReason, Dropped, Flushed, Stats};

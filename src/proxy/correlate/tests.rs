@@ -11,8 +11,8 @@ use crate::nats::{Connect, HeaderBlock, Info};
 use crate::proxy::observer::{AgentPattern, Delivered, Inject, JsonPath, Observer, Plan, Published, Rules, Skipped};
 use crate::proxy::profile::Profile;
 use crate::proxy::record::{Batch, SessionId, Shed};
-use crate::telemetry::Telemetry;
 use crate::telemetry::record::{HandoffRecord, ProcessRecord, Record};
+use crate::telemetry::{Dropped, Stats, Telemetry};
 use crate::wire::{Envelope, EnvelopeRef};
 use std::sync::Arc;
 
@@ -1106,6 +1106,7 @@ fn more_handoffs_than_can_be_recorded_make_it_fewer_and_calm_makes_it_more() {
         weighed: std::time::Instant::now(),
         opened: 0,
         calm: 0,
+        collector: super::Collector::default(),
     };
     for n in 0..11 {
         stage.publish(&mut a, &Message::to("t", &n.to_string()));
@@ -1118,4 +1119,27 @@ fn more_handoffs_than_can_be_recorded_make_it_fewer_and_calm_makes_it_more() {
         run.weigh();
     }
     assert_eq!(stage.rules.load.level(), 0, "a second of calm");
+}
+
+#[test]
+fn while_a_collector_is_away_little_is_recorded_until_it_takes_something_again() {
+    let mut collector = super::Collector::default();
+    let stats = |exported, export_failed| Stats {
+        exported,
+        dropped: Dropped { export_failed, ..Dropped::default() },
+        ..Stats::default()
+    };
+    for (exported, lost, is_away) in [
+        (0, 0, false),
+        (5, 0, false),
+        (5, 3, true),
+        (5, 3, true),
+        (6, 3, false),
+        (7, 4, false),
+        (7, 5, true),
+        (8, 9, false),
+    ] {
+        collector.look(&stats(exported, lost));
+        assert_eq!(collector.is_away, is_away, "{exported} exported, {lost} lost");
+    }
 }

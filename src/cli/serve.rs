@@ -67,10 +67,6 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Outcome> {
     let server = Server::start(store.clone(), server).await?;
     let at = server.addresses();
     let mut printer = Printer::new();
-    match server.sign_in_url() {
-        Some(url) => printer.line(format_args!("pages {url}  (signs one browser in, once)")),
-        None => printer.line(format_args!("pages {}", server.pages_url())),
-    }
     printer.line(format_args!("api   http://{}", at.http));
     printer.line(format_args!("otlp  http://{}", at.otlp_http));
     if let Some(grpc) = at.otlp_grpc {
@@ -80,6 +76,10 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Outcome> {
         printer.line("data  in memory");
     } else {
         printer.line(format_args!("data  {}", arguments.db.display()));
+    }
+    match server.sign_in_url() {
+        Some(url) => printer.line(format_args!("pages {url}  (signs one browser in, once)")),
+        None => printer.line(format_args!("pages {}", server.pages_url())),
     }
     ended().await?;
     server.close(END_WITHIN).await;

@@ -197,9 +197,16 @@ function show_script_parts(within) {
   }
 }
 
+// What broke is in sight from the start.
+function show_root() {
+  const root = $("#root"), lanes = root?.closest(".lanes");
+  if (lanes && !location.hash) lanes.scrollTop += root.getBoundingClientRect().top - lanes.getBoundingClientRect().top - lanes.clientHeight / 3;
+}
+
 for (const part of all("[data-live]")) part.dataset.was = part.outerHTML;
 show_script_parts(document);
 listen();
 keys();
 complete();
+show_root();
 if ($("[data-again]")) later(1000);

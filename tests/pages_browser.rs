@@ -70,23 +70,24 @@ impl Serve {
         assert_eq!(output.status.code(), Some(1), "{output:?}");
     }
 
-    /// A page of each kind, as `name=address`: of a workflow in which a task was misunderstood.
+    /// A page of each kind, as `name=address`: of a workflow that broke over stale context, and of a task that was
+    /// misunderstood.
     fn paths(&self) -> Vec<String> {
         let at = self.pages.strip_prefix("http://").unwrap().parse().unwrap();
-        let is_misread = |row: &serde_json::Value| {
-            row["sentence"].as_str().is_some_and(|sentence| sentence.starts_with("misunderstood"))
+        let is_stale = |row: &serde_json::Value| {
+            row["sentence"].as_str().is_some_and(|sentence| sentence.starts_with("stale context"))
         };
         // What takes long to diagnose is there the next time.
         let failed = support::poll(support::PATIENCE, || {
             let list = http::get(at, "/workflows.json").json();
-            list["workflows"].as_array().unwrap().iter().find(|row| is_misread(row)).cloned()
+            list["workflows"].as_array().unwrap().iter().find(|row| is_stale(row)).cloned()
         });
-        let failed = failed.expect("a workflow in which a task was misunderstood");
-        let (id, cause) = (failed["id"].as_str().unwrap(), failed["cause"].as_str().unwrap());
+        let failed = failed.expect("a workflow that broke over stale context");
+        let misread = http::get(at, "/api/query?q=mismatch%20%3D%20misunderstood").json();
         vec![
             "workflows=/".to_owned(),
-            format!("workflow={}", escape(&format!("/workflows/{id}"))),
-            format!("handoff={}", escape(&format!("/handoffs/{cause}"))),
+            format!("workflow={}", escape(&format!("/workflows/{}", failed["id"].as_str().unwrap()))),
+            format!("handoff={}", escape(&format!("/handoffs/{}", misread["lines"][0]["id"].as_str().unwrap()))),
         ]
     }
 
@@ -143,7 +144,7 @@ fn a_person_sees_workflows_come_filters_and_goes_down_to_the_slot_that_differs()
     serve.run_agents("12");
     person.tell("look");
     person.expect("ROWS");
-    serve.tell(&Told::new(1, "one-more", "planner", "writer").spans());
+    serve.tell(&Told::new(1, "one-more", "planner", "newsroom").spans());
     person.tell("look");
     until_done(&mut person);
 }

@@ -49,6 +49,17 @@ pub struct Addresses {
     pub otlp_grpc: Option<SocketAddr>,
 }
 
+impl Addresses {
+    /// The address of the pages for a browser or a command on this host.
+    pub fn pages_url(&self) -> String {
+        let mut at = self.http;
+        if at.ip().is_unspecified() {
+            at.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
+        }
+        format!("http://{at}")
+    }
+}
+
 /// What the handlers share.
 #[derive(Clone, Debug)]
 pub(super) struct Shared {
@@ -173,11 +184,7 @@ impl Server {
 
     /// The address of the pages for a browser on this host.
     pub fn pages_url(&self) -> String {
-        let mut at = self.addresses.http;
-        if at.ip().is_unspecified() {
-            at.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
-        }
-        format!("http://{at}")
+        self.addresses.pages_url()
     }
 
     /// Takes no more requests, and waits for those under way, at most for `within`.

@@ -83,10 +83,10 @@ const scenarios = {
     await page.keyboard.type("mism");
     await page.getByRole("option", { name: "mismatch" }).waitFor();
     await page.keyboard.press("Tab");
-    await page.keyboard.type("= misu");
-    await page.getByRole("option", { name: "misunderstood" }).waitFor();
+    await page.keyboard.type("= stal");
+    await page.getByRole("option", { name: "stale_context" }).waitFor();
     await page.keyboard.press("Tab");
-    assert.equal(await page.locator("#q").inputValue(), 'mismatch = "misunderstood" ');
+    assert.equal(await page.locator("#q").inputValue(), 'mismatch = "stale_context" ');
     await page.keyboard.press("Enter");
     await page.waitForURL(/q=/);
     await page.waitForFunction((before) => document.querySelectorAll("a.open").length < before, before);
@@ -96,7 +96,7 @@ const scenarios = {
     await page.keyboard.press("Enter");
     await page.waitForURL(/workflows\//);
     const cause = await page.locator("#cause .sentence").innerText();
-    assert.match(cause, /^Misunderstood at boundary \w+<-\w+$/);
+    assert.match(cause, /^Stale context at boundary \w+<-\w+$/);
     assert.ok(!(await page.locator("#evidence ul").isVisible()), "evidence is one click away");
     await page.getByText("Evidence", { exact: true }).click();
     await page.locator("#evidence ul").waitFor();
@@ -106,8 +106,13 @@ const scenarios = {
 
     await page.locator("a.handoff.root .label").click();
     await page.waitForURL(/handoffs\//);
-    const different = page.locator("tr.different");
-    assert.ok(await different.count() >= 1, "a slot differs");
+    assert.ok(await page.locator("svg.age .over").count() >= 1, "the age is over the limit");
+
+    await page.goto(`${url}/?q=${encodeURIComponent("mismatch = misunderstood")}`);
+    await page.locator("a.open").first().click();
+    await page.locator("a.handoff .label", { hasText: "misunderstood" }).first().click();
+    await page.waitForURL(/handoffs\//);
+    assert.ok(await page.locator("tr.different").count() >= 1, "a slot differs");
     await page.getByText("Parent", { exact: true }).waitFor();
     fine(page);
     say("DONE");

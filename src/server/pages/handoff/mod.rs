@@ -29,6 +29,8 @@ struct Opened {
     summary: HandoffSummary,
     workflow: Workflow,
     diagnosis: Diagnosis,
+    /// Where commands find it.
+    server: String,
 }
 
 /// `GET /handoffs/{id}`, and with `.json` behind it for programs.
@@ -73,6 +75,7 @@ async fn twin(shared: &Shared, id: &str) -> Result<Option<Response>, Problem> {
 impl Opened {
     async fn find(shared: &Shared, id: &str) -> Result<Option<Self>, Problem> {
         let wanted = id.to_owned();
+        let server = shared.addresses.pages_url();
         api::blocking(shared, move |store| {
             let Some(summary) = store.handoff(&wanted)? else { return Ok(None) };
             // One without a workflow is in a trace that nothing names; only its own spans are known by its id.
@@ -82,7 +85,7 @@ impl Opened {
             };
             let workflow = Workflow::new(summary.workflow.as_deref().unwrap_or_default(), spans);
             let diagnosis = workflow.diagnose();
-            Ok(Some(Self { summary, workflow, diagnosis }))
+            Ok(Some(Self { summary, workflow, diagnosis, server }))
         })
         .await
     }
@@ -112,9 +115,9 @@ fn body(opened: &Opened) -> Option<Markup> {
         section aria-labelledby="raw-title" {
             h2 #raw-title { "Raw" }
             @for span in sides::spans(handoff) { (attributes(span)) }
-            div.command { pre #query-command { "wilco query " (shell(&format!("id = \"{}\"", summary.id))) } button.copy type="button" hidden data-copy="query-command" { "Copy" } }
+            div.command { pre #query-command { "wilco query " (shell(&format!("id = \"{}\"", summary.id))) " --server " (opened.server) } button.copy type="button" hidden data-copy="query-command" { "Copy" } }
             @if let Some(workflow) = &summary.workflow {
-                div.command { pre #trace-command { "wilco trace " (shell(workflow)) } button.copy type="button" hidden data-copy="trace-command" { "Copy" } }
+                div.command { pre #trace-command { "wilco trace " (shell(workflow)) " --server " (opened.server) } button.copy type="button" hidden data-copy="trace-command" { "Copy" } }
             }
         }
     })

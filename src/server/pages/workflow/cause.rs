@@ -84,7 +84,7 @@ fn evidence(opened: &Opened, failure: &Failure, graph: &Graph<'_>) -> Markup {
             h3 { "Also suspected" }
             (causes(&failure.suspected))
         }
-        div.command { pre #why-command { "wilco why " (shell(opened.workflow.id())) } button.copy type="button" hidden data-copy="why-command" { "Copy" } }
+        div.command { pre #why-command { "wilco why " (shell(opened.workflow.id())) " --server " (opened.server) } button.copy type="button" hidden data-copy="why-command" { "Copy" } }
     }
 }
 

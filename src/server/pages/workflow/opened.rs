@@ -16,6 +16,8 @@ pub(super) struct Opened {
     pub(super) diagnosis: Arc<Diagnosis>,
     /// `None` where it is a trace in which nothing names a workflow.
     pub(super) summary: Option<WorkflowSummary>,
+    /// Where commands find it.
+    pub(super) server: String,
 }
 
 /// Diagnoses of workflows that were looked at, since a large one takes its time.
@@ -28,6 +30,7 @@ type Version = (String, String, usize);
 impl Opened {
     pub(super) async fn find(shared: &Shared, id: &str) -> Result<Option<Self>, Problem> {
         let (wanted, diagnoses) = (id.to_owned(), shared.diagnoses.clone());
+        let server = shared.addresses.pages_url();
         api::blocking(shared, move |store| {
             let spans = store.spans(&wanted)?;
             if spans.is_empty() {
@@ -37,7 +40,7 @@ impl Opened {
             let workflow = Workflow::new(&wanted, spans);
             let heard = summary.as_ref().map(|summary| summary.heard.clone()).unwrap_or_default();
             let diagnosis = diagnoses.of((wanted, heard, workflow.spans().len()), &workflow);
-            Ok(Some(Self { workflow, diagnosis, summary }))
+            Ok(Some(Self { workflow, diagnosis, summary, server }))
         })
         .await
     }

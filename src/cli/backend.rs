@@ -13,7 +13,7 @@ use crate::store::{Store, StoreOptions};
 /// Where spans are taken, who may ask, and how long they are kept.
 #[derive(Debug, clap::Args)]
 pub(crate) struct BackendArguments {
-    /// Address of the page and the API
+    /// Address of the pages and the API
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:4480")]
     http: SocketAddr,
     /// Address where OTLP over HTTP is taken
@@ -29,7 +29,7 @@ pub(crate) struct BackendArguments {
     /// 32MiB
     #[arg(long, value_name = "SIZE", value_parser = units::bytes)]
     keep_size: Option<u64>,
-    /// Ask every request for this token: `Authorization: Bearer ...`
+    /// Ask every request for this token: `Authorization: Bearer ...`; browsers sign in by a link printed at the start
     #[arg(long, value_name = "TOKEN", env = "WILCO_TOKEN", hide_env_values = true)]
     pub(crate) token: Option<String>,
     /// Let anybody in who can reach the address, without a token
@@ -37,12 +37,18 @@ pub(crate) struct BackendArguments {
     pub(crate) insecure: bool,
 }
 
+/// An open database.
+#[derive(Debug)]
+pub(crate) struct Data {
+    store: Store,
+    place: String,
+}
+
 /// A running one.
 #[derive(Debug)]
 pub(crate) struct Backend {
-    store: Store,
+    data: Data,
     server: Server,
-    data: String,
 }
 
 /// How long requests under way may take when the server is told to end.
@@ -54,35 +60,44 @@ const IN_MEMORY: &str = ":memory:";
 /// Bytes that are kept in memory where nobody said how many.
 const KEPT_IN_MEMORY: u64 = 32 << 20;
 
-impl Backend {
-    /// Opens the database, and listens.
-    pub(crate) async fn start(arguments: &BackendArguments, db: Option<&Path>) -> anyhow::Result<Self> {
+impl Data {
+    /// Opens the file, or memory.
+    pub(crate) async fn open(arguments: &BackendArguments, db: Option<&Path>) -> anyhow::Result<Self> {
         let file = db.filter(|path| path.as_os_str() != IN_MEMORY).map(PathBuf::from);
         let mut options = StoreOptions::default();
         if let Some(age) = arguments.keep_for {
             options = options.keep_for(age);
         }
-        let keep_size = arguments.keep_size.or_else(|| file.is_none().then_some(KEPT_IN_MEMORY));
-        if let Some(bytes) = keep_size {
+        if let Some(bytes) = arguments.keep_size {
             options = options.keep_bytes(bytes);
         }
-        let data = match (&file, keep_size) {
-            (Some(path), _) => path.display().to_string(),
-            (None, bytes) => {
-                format!("in memory, the last {} MiB; --db FILE keeps all", bytes.unwrap_or_default() >> 20)
+        let place = match &file {
+            Some(path) => path.display().to_string(),
+            None => {
+                let bytes = arguments.keep_size.unwrap_or(KEPT_IN_MEMORY);
+                options = options.keep_bytes(bytes);
+                format!("in memory, the last {} MiB; --db FILE keeps all", bytes >> 20)
             }
         };
         let opening = tokio::task::spawn_blocking(move || match file {
             Some(path) => Store::open(path, options),
             None => Store::in_memory(options),
         });
-        let store = opening.await??;
-        let server = Server::start(store.clone(), arguments.options()?).await?;
-        Ok(Self { store, server, data })
+        Ok(Self { store: opening.await??, place })
     }
 
     pub(crate) fn store(&self) -> &Store {
         &self.store
+    }
+}
+
+impl Backend {
+    /// Listens. The pages tell of the bus that agents connect to, if there is one.
+    pub(crate) async fn start(arguments: &BackendArguments, data: Data, bus: Option<String>) -> anyhow::Result<Self> {
+        let options = arguments.options()?;
+        let options = bus.into_iter().fold(options, ServerOptions::bus);
+        let server = Server::start(data.store.clone(), options).await?;
+        Ok(Self { data, server })
     }
 
     pub(crate) fn addresses(&self) -> Addresses {
@@ -91,13 +106,21 @@ impl Backend {
 
     /// Where the spans are, for people.
     pub(crate) fn data(&self) -> &str {
-        &self.data
+        &self.data.place
+    }
+
+    /// Where the pages are, for people.
+    pub(crate) fn pages(&self) -> String {
+        match self.server.sign_in_url() {
+            Some(url) => format!("{url}  (signs one browser in, once)"),
+            None => self.server.pages_url(),
+        }
     }
 
     /// Ends when requests under way are answered and all is written.
     pub(crate) async fn close(self) -> anyhow::Result<()> {
         self.server.close(END_WITHIN).await;
-        let store = self.store;
+        let store = self.data.store;
         // The last handle waits until all is written.
         Ok(tokio::task::spawn_blocking(move || drop(store)).await?)
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{anyhow, bail};
 
 use super::Outcome;
-use super::backend::{Backend, BackendArguments};
+use super::backend::{Backend, BackendArguments, Data};
 use super::printer::{FAINT, Printer};
 use super::proxy::{SERVICE, SPANS_WAITING, drain};
 use super::server;
@@ -59,7 +59,7 @@ const SPANS_LEAVE_AFTER: Duration = Duration::from_millis(200);
 pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Outcome> {
     let mut signals = Signals::new()?;
     let settings = arguments.settings()?;
-    let backend = Backend::start(&arguments.backend, arguments.db.as_deref()).await?;
+    let data = Data::open(&arguments.backend, arguments.db.as_deref()).await?;
     let bus = if settings.says("upstream") { None } else { Some(arguments.start_bus(&settings.config()?).await?) };
     let config = match &bus {
         Some(bus) => settings.with("upstream", &[bus.url()], Origin::Default)?.config()?,
@@ -71,10 +71,12 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Outcome> {
         .service_version(env!("CARGO_PKG_VERSION"))
         .queue_capacity(SPANS_WAITING)
         .schedule_delay(SPANS_LEAVE_AFTER)
-        .exporter(backend.store().exporter())
+        .exporter(data.store().exporter())
         .build()?;
     let proxy = Proxy::start(config.clone(), telemetry).await.map_err(|error| taken(error, &config, bus.is_some()))?;
-    tell(&proxy, &config, &backend, bus.is_some());
+    let agents = format!("nats://{}", proxy.address());
+    let backend = Backend::start(&arguments.backend, data, Some(agents.clone())).await?;
+    tell(&agents, &config, &backend, bus.is_some());
     let looking = tokio::spawn(look_for(arguments.nats));
     signals.wait().await;
     looking.abort();
@@ -91,7 +93,9 @@ impl Arguments {
     fn settings(&self) -> anyhow::Result<Settings> {
         let mut settings = self.settings.settings()?;
         if settings.says("otlp") {
-            Printer::note("the proxy's setting `otlp` is passed over: its spans stay here; `wilco export` sends them on");
+            Printer::note(
+                "the proxy's setting `otlp` is passed over: its spans stay here; `wilco export` sends them on",
+            );
         }
         if !self.nats.is_empty() {
             settings = settings.with("upstream", &self.nats, Origin::Flag("--nats".to_owned()))?;
@@ -139,18 +143,18 @@ fn taken(error: ProxyError, config: &Config, embedded: bool) -> anyhow::Error {
 }
 
 /// Says where everything is.
-fn tell(proxy: &Proxy, config: &Config, backend: &Backend, embedded: bool) {
+fn tell(agents: &str, config: &Config, backend: &Backend, embedded: bool) {
     let mut printer = Printer::new();
     let servers = if embedded {
         "to an embedded bus: core NATS, nothing stored".to_owned()
     } else {
         format!("in front of {}", config.upstreams.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))
     };
-    printer.line(format_args!("agents  nats://{}  {FAINT}{servers}{FAINT:#}", proxy.address()));
+    printer.line(format_args!("agents  {agents}  {FAINT}{servers}{FAINT:#}"));
     let at = backend.addresses();
     let grpc = at.otlp_grpc.map(|address| format!("  grpc://{address}")).unwrap_or_default();
     printer.line(format_args!("otlp    http://{}{grpc}", at.otlp_http));
-    printer.line(format_args!("page    http://{}", at.http));
+    printer.line(format_args!("pages   {}", backend.pages()));
     printer.line(format_args!("data    {}", backend.data()));
 }
 

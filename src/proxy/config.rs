@@ -96,7 +96,9 @@ impl Config {
             return Err(all.wrong("upstream", "there must be one at least"));
         }
         if let Some(here) = upstreams.iter().find(|url| url.is_at(listen)) {
-            return Err(all.wrong("upstream", format!("{here} is where clients are to connect; one of the two must move")));
+            return Err(
+                all.wrong("upstream", format!("{here} is where clients are to connect; one of the two must move"))
+            );
         }
         Ok(Self {
             listen,

@@ -35,8 +35,7 @@ impl SpanExporter for StoreExporter {
         let failed = |error: &dyn std::fmt::Display| OTelSdkError::InternalFailure(error.to_string());
         // By way of the protocol's own types, so that a span is the same in the store whichever way it came.
         let resource_spans = group_spans_by_resource_and_scope(batch, &self.resource);
-        let spans =
-            otlp::from_request(ExportTraceServiceRequest { resource_spans }).map_err(|error| failed(&error))?;
+        let spans = otlp::from_request(ExportTraceServiceRequest { resource_spans }).map_err(|error| failed(&error))?;
         loop {
             match self.store.insert(spans.clone()).await {
                 Ok(_) => return Ok(()),

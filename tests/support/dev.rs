@@ -20,16 +20,8 @@ pub(crate) struct Dev {
 }
 
 /// Every address left to the system.
-const ADDRESSES: [&str; 8] = [
-    "--bus",
-    "127.0.0.1:0",
-    "--http",
-    "127.0.0.1:0",
-    "--otlp-http",
-    "127.0.0.1:0",
-    "--otlp-grpc",
-    "127.0.0.1:0",
-];
+const ADDRESSES: [&str; 8] =
+    ["--bus", "127.0.0.1:0", "--http", "127.0.0.1:0", "--otlp-http", "127.0.0.1:0", "--otlp-grpc", "127.0.0.1:0"];
 
 /// The command, without what the environment of the test says.
 pub(crate) fn wilco(arguments: &[&str]) -> Command {
@@ -63,7 +55,7 @@ impl Dev {
             rest.split_whitespace().next().and_then(|address| address.parse().ok()).unwrap_or_else(|| panic!("{line}"))
         };
         let agents = address(&said[0], "agents  nats://");
-        let (otlp, page) = (address(&said[1], "otlp    http://"), address(&said[2], "page    http://"));
+        let (otlp, page) = (address(&said[1], "otlp    http://"), address(&said[2], "pages   http://"));
         Self { process, stderr, agents, otlp, page, said }
     }
 

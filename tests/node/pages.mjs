@@ -191,7 +191,7 @@ const scenarios = {
 
   // What the README shows.
   async pictures() {
-    const page = await open({ viewport: { width: 1180, height: 760 } });
+    const page = await open({ viewport: { width: 1180, height: 1040 } });
     for (const path of paths) {
       const [called, address] = path.split("=");
       await page.goto(url + decodeURIComponent(address));

@@ -12,10 +12,10 @@ use crate::store::{Store, StoreOptions};
 
 /// Take spans over OTLP, keep them in a database, and answer questions about them
 ///
-/// OTLP over HTTP and gRPC on the standard ports, and a JSON API; all on this host only, unless told otherwise.
+/// OTLP over HTTP and gRPC on the standard ports, pages, and a JSON API; all on this host only, unless told otherwise.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// Address of the API
+    /// Address of the pages and the API
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:4480")]
     http: SocketAddr,
     /// Address where OTLP over HTTP is taken
@@ -33,7 +33,7 @@ pub(crate) struct Arguments {
     /// Forget the oldest workflows while there is more than this, as in 2GiB or 500MiB. Default: keep them
     #[arg(long, value_name = "SIZE", value_parser = units::bytes)]
     keep_size: Option<u64>,
-    /// Ask every request for this token: `Authorization: Bearer ...`
+    /// Ask every request for this token: `Authorization: Bearer ...`; browsers sign in by a link printed at the start
     #[arg(long, value_name = "TOKEN", env = "WILCO_TOKEN", hide_env_values = true)]
     token: Option<String>,
     /// Let anybody in who can reach the address, without a token
@@ -76,6 +76,10 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Outcome> {
         printer.line("data  in memory");
     } else {
         printer.line(format_args!("data  {}", arguments.db.display()));
+    }
+    match server.sign_in_url() {
+        Some(url) => printer.line(format_args!("pages {url}  (signs one browser in, once)")),
+        None => printer.line(format_args!("pages {}", server.pages_url())),
     }
     ended().await?;
     server.close(END_WITHIN).await;

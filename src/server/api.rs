@@ -202,14 +202,14 @@ async fn healthz(State(shared): State<Shared>) -> Result<Response, Problem> {
     Ok(([(header::CONTENT_TYPE, "text/plain")], "ok\n").into_response())
 }
 
-fn answer(body: &impl Serialize) -> Result<Response, Problem> {
+pub(super) fn answer(body: &impl Serialize) -> Result<Response, Problem> {
     let text = serde_json::to_string(body)
         .map_err(|error| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))?;
     Ok(json(StatusCode::OK, text))
 }
 
 /// Asks the store on a thread that may wait for the disk.
-async fn blocking<T: Send + 'static>(
+pub(super) async fn blocking<T: Send + 'static>(
     shared: &Shared,
     question: impl FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
 ) -> Result<T, Problem> {

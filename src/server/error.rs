@@ -43,7 +43,7 @@ pub enum ServerError {
 }
 
 /// Why a request was not answered.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Problem {
     pub(super) status: StatusCode,
     pub(super) text: String,
@@ -86,7 +86,7 @@ impl From<StoreError> for Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let mut body = serde_json::json!({ "error": self.text });
+        let mut body = serde_json::json!({ "error": &self.text });
         if let Some(column) = self.column {
             body["column"] = column.into();
         }
@@ -98,6 +98,8 @@ impl IntoResponse for Problem {
             let name: HeaderName = header::WWW_AUTHENTICATE;
             response.headers_mut().insert(name, HeaderValue::from_static("Bearer"));
         }
+        // For whoever shows it in another form.
+        response.extensions_mut().insert(self);
         response
     }
 }

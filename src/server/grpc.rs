@@ -1,8 +1,9 @@
+use axum::http::StatusCode;
 use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::TraceService;
 use opentelemetry_proto::tonic::collector::trace::v1::{ExportTraceServiceRequest, ExportTraceServiceResponse};
 use tonic::{Request, Response, Status};
 
-use super::options::Token;
+use super::auth::Guard;
 use crate::otlp;
 use crate::store::{Store, StoreError};
 
@@ -10,7 +11,7 @@ use crate::store::{Store, StoreError};
 #[derive(Debug)]
 pub(super) struct Traces {
     pub(super) store: Store,
-    pub(super) token: Option<std::sync::Arc<Token>>,
+    pub(super) guard: std::sync::Arc<Guard>,
 }
 
 #[tonic::async_trait]
@@ -19,12 +20,11 @@ impl TraceService for Traces {
         &self,
         request: Request<ExportTraceServiceRequest>,
     ) -> Result<Response<ExportTraceServiceResponse>, Status> {
-        if let Some(token) = &self.token {
-            let shown = request.metadata().get("authorization").and_then(|value| value.to_str().ok()?.split_once(' '));
-            if !shown.is_some_and(|(scheme, shown)| scheme.eq_ignore_ascii_case("bearer") && token.is(shown.trim())) {
-                return Err(Status::unauthenticated("a token is needed: authorization: Bearer ..."));
-            }
-        }
+        let shown = request.metadata().get("authorization").and_then(|value| value.to_str().ok());
+        self.guard.admits_bearer(shown, request.remote_addr()).map_err(|problem| match problem.status {
+            StatusCode::TOO_MANY_REQUESTS => Status::resource_exhausted(problem.text),
+            _ => Status::unauthenticated(problem.text),
+        })?;
         let spans =
             otlp::from_request(request.into_inner()).map_err(|error| Status::invalid_argument(error.to_string()))?;
         match self.store.insert(spans).await {

@@ -13,6 +13,7 @@ pub struct ServerOptions {
     pub(super) body_bytes: usize,
     pub(super) bytes_in_flight: usize,
     pub(super) request_time: Duration,
+    pub(super) bus: Option<String>,
 }
 
 impl Default for ServerOptions {
@@ -27,12 +28,13 @@ impl Default for ServerOptions {
             body_bytes: 16 << 20,
             bytes_in_flight: 64 << 20,
             request_time: Duration::from_secs(30),
+            bus: None,
         }
     }
 }
 
 impl ServerOptions {
-    /// Where the API is. Default: 127.0.0.1:4480. May be the address of OTLP over HTTP, too.
+    /// Where the pages and the API are. Default: 127.0.0.1:4480. May be the address of OTLP over HTTP, too.
     #[must_use]
     pub const fn http(mut self, address: SocketAddr) -> Self {
         self.http = address;
@@ -53,7 +55,8 @@ impl ServerOptions {
         self
     }
 
-    /// Asks every request but those for health for `Authorization: Bearer ...`. Default: nobody is asked.
+    /// Asks every request but those for health for `Authorization: Bearer ...`, or, of a browser, to sign in. Default:
+    /// nobody is asked.
     #[must_use]
     pub fn token(mut self, token: Token) -> Self {
         self.token = Some(token);
@@ -87,6 +90,14 @@ impl ServerOptions {
         self.request_time = time;
         self
     }
+
+    /// The address of the bus that agents connect to, as in `nats://127.0.0.1:4222`, for the pages to tell of. Default:
+    /// none is known.
+    #[must_use]
+    pub fn bus(mut self, url: impl Into<String>) -> Self {
+        self.bus = Some(url.into());
+        self
+    }
 }
 
 /// What a caller must show. Not shown by `Debug`.
@@ -97,6 +108,11 @@ impl Token {
     /// A token of printable ASCII without blanks, at least 8 characters. `None` for any other text.
     pub fn new(text: &str) -> Option<Self> {
         (text.len() >= 8 && text.bytes().all(|byte| byte.is_ascii_graphic())).then(|| Self(text.to_owned()))
+    }
+
+    /// A secret that follows from the token, and does not tell it.
+    pub(super) fn derive(&self, purpose: &str) -> [u8; 32] {
+        blake3::derive_key(purpose, self.0.as_bytes())
     }
 
     /// Whether this is the one; how long it takes tells nothing of where they differ.

@@ -15,11 +15,12 @@ use tokio::task::JoinSet;
 use tonic::codec::CompressionEncoding;
 use tonic::transport::server::TcpIncoming;
 
+use super::auth::Guard;
 use super::error::Problem;
 use super::gate::Gate;
 use super::grpc::Traces;
 use super::metrics::Metrics;
-use super::{ServerError, ServerOptions, api, auth, otlp_http};
+use super::{ServerError, ServerOptions, api, auth, otlp_http, pages};
 use crate::store::Store;
 
 /// The most connections that listen to events.
@@ -34,12 +35,13 @@ pub struct Server {
     addresses: Addresses,
     tasks: JoinSet<()>,
     closing: watch::Sender<bool>,
+    guard: Arc<Guard>,
 }
 
 /// Where a server listens, ports included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Addresses {
-    /// The API.
+    /// The pages and the API.
     pub http: SocketAddr,
     /// OTLP over HTTP.
     pub otlp_http: SocketAddr,
@@ -55,6 +57,11 @@ pub(super) struct Shared {
     pub(super) metrics: Arc<Metrics>,
     pub(super) listeners: Arc<Semaphore>,
     pub(super) closing: watch::Receiver<bool>,
+    pub(super) guard: Arc<Guard>,
+    pub(super) addresses: Addresses,
+    pub(super) bus: Option<Arc<str>>,
+    pub(super) causes: pages::Causes,
+    pub(super) sparks: pages::Sparks,
 }
 
 impl Server {
@@ -88,13 +95,19 @@ impl Server {
         };
 
         let (closing, closed) = watch::channel(false);
-        let token = options.token.clone().map(Arc::new);
+        let own_names_only = !open && http_at.ip().is_loopback();
+        let guard = Arc::new(Guard::new(options.token.clone(), http_at.port(), own_names_only));
         let shared = Shared {
             store: store.clone(),
             gate: Gate::new(options.body_bytes, options.bytes_in_flight),
             metrics: Arc::default(),
             listeners: Arc::new(Semaphore::new(MOST_LISTENERS)),
             closing: closed.clone(),
+            guard: Arc::clone(&guard),
+            addresses,
+            bus: options.bus.as_deref().map(Arc::from),
+            causes: pages::Causes::default(),
+            sparks: pages::Sparks::default(),
         };
         let otlp = Router::new()
             .route("/v1/traces", post(otlp_http::traces))
@@ -110,18 +123,20 @@ impl Server {
                     Problem::new(StatusCode::METHOD_NOT_ALLOWED, "not by this method")
                 })
                 .layer(middleware::from_fn(move |request, next| in_time(limit, request, next)))
-                .layer(middleware::from_fn_with_state(token.clone(), auth::check))
+                .layer(middleware::from_fn_with_state(Arc::clone(&guard), auth::check))
+                .layer(middleware::from_fn_with_state(shared.clone(), pages::dress))
                 .with_state(shared.clone())
         };
         let mut tasks = JoinSet::new();
-        let api = if otlp_http.is_some() { api::routes() } else { api::routes().merge(otlp.clone()) };
-        tasks.spawn(serve(http, finish(api), closed.clone()));
+        let ours = api::routes().merge(pages::routes());
+        let ours = if otlp_http.is_some() { ours } else { ours.merge(otlp.clone()) };
+        tasks.spawn(serve(http, finish(ours), closed.clone()));
         if let Some(listener) = otlp_http {
             // Health and numbers are asked for here, too.
             tasks.spawn(serve(listener, finish(otlp.merge(api::routes())), closed.clone()));
         }
         if let Some(listener) = otlp_grpc {
-            let traces = TraceServiceServer::new(Traces { store, token: token.clone() })
+            let traces = TraceServiceServer::new(Traces { store, guard: Arc::clone(&guard) })
                 .accept_compressed(CompressionEncoding::Gzip)
                 .max_decoding_message_size(options.body_bytes);
             let mut closed = closed;
@@ -140,12 +155,27 @@ impl Server {
                 }
             });
         }
-        Ok(Self { addresses, tasks, closing })
+        Ok(Self { addresses, tasks, closing, guard })
     }
 
     /// Where it listens.
     pub const fn addresses(&self) -> Addresses {
         self.addresses
+    }
+
+    /// The address by which one browser may sign in, once. `None` where no token is asked for, or it was used already.
+    pub fn sign_in_url(&self) -> Option<String> {
+        let once = self.guard.sessions.as_ref()?.once()?;
+        Some(format!("{}/sign-in?once={once}", self.pages_url()))
+    }
+
+    /// The address of the pages for a browser on this host.
+    pub fn pages_url(&self) -> String {
+        let mut at = self.addresses.http;
+        if at.ip().is_unspecified() {
+            at.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
+        }
+        format!("http://{at}")
     }
 
     /// Takes no more requests, and waits for those under way, at most for `within`.
@@ -170,6 +200,7 @@ async fn serve(listener: TcpListener, routes: Router, mut closing: watch::Receiv
     let closed = async move {
         let _ = closing.wait_for(|closing| *closing).await;
     };
+    let routes = routes.into_make_service_with_connect_info::<SocketAddr>();
     if let Err(error) = axum::serve(listener, routes).with_graceful_shutdown(closed).await {
         tracing::error!(target: "wilco", "the server ended: {error}");
     }

@@ -11,6 +11,7 @@ mod functions;
 mod handoff_row;
 mod lookup;
 mod options;
+mod overview;
 pub mod query;
 mod readers;
 mod retention;

@@ -9,7 +9,7 @@ use super::readers::{self, Readers};
 use super::stats::{self, Stats};
 use super::watch::Watch;
 use super::writer::Writer;
-use super::{HandoffSummary, StoreError, StoreOptions, WorkflowSummary, lookup, row, schema};
+use super::{HandoffSummary, StoreError, StoreOptions, WorkflowSummary, lookup, overview, row, schema};
 use crate::model::{Span, Timestamp};
 
 /// A trace store. Cloning it gives another handle to the same one; the last one that goes waits until all that was
@@ -179,6 +179,57 @@ impl Store {
         mismatched_only: bool,
     ) -> Result<Vec<WorkflowSummary>, StoreError> {
         self.ask(|connection| lookup::workflows(connection, limit, offset, mismatched_only))
+    }
+
+    /// As [`Store::workflows`], of those to which something came at `since` or later, by the store's own clock.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the file cannot be read.
+    pub fn heard_of(
+        &self,
+        since: Timestamp,
+        limit: usize,
+        offset: usize,
+        mismatched_only: bool,
+    ) -> Result<Vec<WorkflowSummary>, StoreError> {
+        self.ask(|connection| overview::heard_of(connection, since, limit, offset, mismatched_only))
+    }
+
+    /// The workflows of these ids in lines, in this order. What is not known is left out.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the file cannot be read.
+    pub fn summaries(&self, ids: &[String]) -> Result<Vec<WorkflowSummary>, StoreError> {
+        self.ask(|connection| overview::summaries(connection, ids))
+    }
+
+    /// How many mismatched handoffs began in each of `parts` equal parts of the time from `from` to `until`.
+    ///
+    /// # Errors
+    /// [`StoreError::TooSlow`] where it takes longer than the store's limit.
+    pub fn mismatched_over_time(
+        &self,
+        from: Timestamp,
+        until: Timestamp,
+        parts: usize,
+    ) -> Result<Vec<u64>, StoreError> {
+        self.ask(|connection| overview::mismatched_over_time(connection, from, until, parts))
+    }
+
+    /// When the first handoff began. `None` where there is none.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the file cannot be read.
+    pub fn began(&self) -> Result<Option<Timestamp>, StoreError> {
+        self.ask(overview::began)
+    }
+
+    /// The names of agents that take part in handoffs, in order; at most 500.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the file cannot be read.
+    pub fn agents(&self) -> Result<Vec<String>, StoreError> {
+        self.ask(overview::agents)
     }
 
     /// One handoff in a line, by its id.

@@ -89,6 +89,9 @@ pub struct WorkflowSummary {
     pub error: bool,
     /// When its first span began, RFC 3339 in UTC.
     pub timestamp: String,
+    /// When something last came of it, RFC 3339 in UTC by the store's own clock.
+    #[serde(default)]
+    pub heard: String,
     /// From the begin of its first span to the end of its last, in milliseconds.
     pub duration_ms: f64,
     /// How many spans came that name it.
@@ -103,7 +106,7 @@ impl WorkflowSummary {
     pub(super) fn columns(w: &str) -> String {
         format!(
             "{w}.id, {w}.name, {w}.outcome, {w}.ok, {w}.error, {w}.first_ns, {w}.last_ns, {w}.spans, {w}.handoffs, \
-             {w}.mismatched"
+             {w}.mismatched, {w}.arrived_ns"
         )
     }
 
@@ -116,6 +119,7 @@ impl WorkflowSummary {
             ok: row.get(3)?,
             error: row.get(4)?,
             timestamp: timestamp(first),
+            heard: timestamp(row.get(10)?),
             duration_ms: millis(last.saturating_sub(first).max(0)),
             spans: row.get(7)?,
             handoffs: row.get(8)?,

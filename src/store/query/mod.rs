@@ -87,6 +87,18 @@ impl Query {
         self
     }
 
+    /// Finds only what began within this time before now, besides what the text says.
+    #[must_use]
+    pub fn within(mut self, time: std::time::Duration) -> Self {
+        let node = self.ast.chain.last_mut().map_or(&mut self.ast.first, |(_, node)| node);
+        let last = ast::Expr::Last(time);
+        node.filter = Some(match node.filter.take() {
+            Some(filter) => ast::Expr::And(vec![filter, last]),
+            None => last,
+        });
+        self
+    }
+
     pub(super) fn run(&self, connection: &Connection, now: Timestamp) -> Result<Answer, StoreError> {
         answer::answer(&self.ast, connection, now)
     }

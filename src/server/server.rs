@@ -190,10 +190,7 @@ impl Server {
 }
 
 async fn listen(what: &'static str, address: SocketAddr, option: &'static str) -> Result<TcpListener, ServerError> {
-    TcpListener::bind(address).await.map_err(|reason| match reason.kind() {
-        std::io::ErrorKind::AddrInUse => ServerError::Taken { what, address, option },
-        _ => ServerError::Listen { what, address, reason, option },
-    })
+    TcpListener::bind(address).await.map_err(|reason| ServerError::listening(what, address, option, reason))
 }
 
 async fn serve(listener: TcpListener, routes: Router, mut closing: watch::Receiver<bool>) {

@@ -9,7 +9,7 @@ use super::readers::{self, Readers};
 use super::stats::{self, Stats};
 use super::watch::Watch;
 use super::writer::Writer;
-use super::{HandoffSummary, StoreError, StoreOptions, WorkflowSummary, lookup, overview, row, schema};
+use super::{HandoffSummary, StoreError, StoreExporter, StoreOptions, WorkflowSummary, lookup, overview, row, schema};
 use crate::model::{Span, Timestamp};
 
 /// A trace store. Cloning it gives another handle to the same one; the last one that goes waits until all that was
@@ -145,6 +145,11 @@ impl Store {
         }
         let answer = self.inner.writer.submit(row::rows(spans))?;
         answer.blocking_recv().unwrap_or(Err(StoreError::Closed))
+    }
+
+    /// Takes the spans that this process makes itself, as an exporter of OpenTelemetry does.
+    pub fn exporter(&self) -> StoreExporter {
+        StoreExporter::new(self.clone())
     }
 
     /// Every span of a workflow, by start: those that name it, and those of other makers in the same traces. The id of

@@ -16,7 +16,7 @@ pub(super) enum Batch {
     /// As OTLP's bytes, to a transport.
     Encoded { encoder: SpanEncoder, transport: Box<dyn OtlpTransport>, spans: usize, room: Vec<u8> },
     /// As the SDK has them, to an exporter of the user's own.
-    Built { builder: SpanBuilder, sink: Box<dyn SpanSink>, spans: Vec<SpanData> },
+    Built { builder: Box<SpanBuilder>, sink: Box<dyn SpanSink>, spans: Vec<SpanData> },
 }
 
 impl Batch {
@@ -26,7 +26,7 @@ impl Batch {
 
     pub(super) fn built(mut sink: Box<dyn SpanSink>, resource: &Resource, session: bool) -> Self {
         sink.set_resource_boxed(resource);
-        Self::Built { builder: SpanBuilder::new(session), sink, spans: Vec::new() }
+        Self::Built { builder: Box::new(SpanBuilder::new(session)), sink, spans: Vec::new() }
     }
 
     pub(super) fn add(&mut self, record: &Record) {

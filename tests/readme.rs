@@ -34,6 +34,7 @@ const COMMANDS: &[(&str, How)] = &[
         "cargo run --release -- demo",
         How::Run { exit: 1, says: &["server: embedded bus", "8 workflows", "6 of 6 seeded faults found"] },
     ),
+    ("cargo run --release -- dev", How::CoveredBy("tests/dev.rs")),
     ("cargo run --release -- bus --listen 127.0.0.1:4222", How::CoveredBy("tests/cli_bus.rs")),
     (
         "cargo run --release -- demo --healthy",

@@ -1,6 +1,6 @@
 use clap::{Args, Parser, Subcommand};
 
-use super::{bus, demo, export, import, proxy, query, replay, serve, stats, tail, trace, why};
+use super::{bus, demo, dev, export, import, proxy, query, replay, serve, stats, tail, trace, why};
 
 /// Traces the handoffs between agents over NATS.
 #[derive(Debug, Parser)]
@@ -15,8 +15,9 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    Bus(bus::Arguments),
+    Dev(dev::Arguments),
     Demo(demo::Arguments),
+    Bus(bus::Arguments),
     Proxy(proxy::Arguments),
     Replay(replay::Arguments),
     Trace(trace::Arguments),

@@ -1,9 +1,8 @@
 //! `wilco bus`: the embedded bus, alone.
 
-use anyhow::Context;
-
 use super::Outcome;
 use super::printer::Printer;
+use super::signals::Signals;
 use crate::bus::Bus;
 
 /// Run an embedded NATS bus: core NATS only, one process, nothing stored
@@ -32,7 +31,7 @@ pub(crate) struct Arguments {
 
 pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Outcome> {
     // Before it listens, so that no signal is lost.
-    let told = told_to_end()?;
+    let mut signals = Signals::new()?;
     let builder = Bus::builder()
         .listen(arguments.listen)
         .max_payload(arguments.max_payload)
@@ -45,7 +44,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Outcome> {
     let bus = builder.start().await?;
     Printer::note(format_args!("listening on {}", bus.local_addr()));
     Printer::note("core NATS only, one process, nothing stored; for JetStream run nats-server");
-    told.await;
+    signals.wait().await;
     let stats = bus.stats();
     bus.shutdown().await;
     Printer::note(format_args!(
@@ -53,26 +52,4 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Outcome> {
         stats.connections_total, stats.messages_in, stats.messages_out, stats.slow_consumers
     ));
     Ok(Outcome::Clean)
-}
-
-/// Listens for the signals that end a server, at once; what is returned waits for one.
-#[cfg(unix)]
-fn told_to_end() -> anyhow::Result<impl Future<Output = ()>> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate()).context("SIGTERM cannot be listened for")?;
-    let mut interrupt = signal(SignalKind::interrupt()).context("SIGINT cannot be listened for")?;
-    Ok(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-    })
-}
-
-/// As above.
-#[cfg(not(unix))]
-fn told_to_end() -> anyhow::Result<impl Future<Output = ()>> {
-    Ok(async {
-        let _ = tokio::signal::ctrl_c().await.context("Ctrl-C cannot be listened for");
-    })
 }

@@ -1,12 +1,15 @@
 //! The `wilco` command: an embedded bus, a small stage for the newsroom demo, a proxy, a replay of recorded
-//! conversations, a trace store to keep and to question, and what the spans of workflows tell.
+//! conversations, a trace store to keep and to question, what the spans of workflows tell, and all that one needs to
+//! begin, in one process.
 //!
 //! Exit codes: 0 all is well, 1 a failure was found, 2 it could not be told, or the command was not understood.
 
 mod args;
 mod asked;
+mod backend;
 mod bus;
 mod demo;
+mod dev;
 mod export;
 mod files;
 mod import;
@@ -16,6 +19,8 @@ mod query;
 mod replay;
 mod serve;
 mod server;
+mod settings;
+mod signals;
 mod source;
 mod stats;
 mod table;
@@ -66,6 +71,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         match arguments.command {
             Command::Bus(bus) => bus::run(bus).await,
             Command::Demo(demo) => demo::run(demo).await,
+            Command::Dev(arguments) => dev::run(arguments).await,
             Command::Proxy(proxy) => proxy::run(proxy).await,
             Command::Replay(replay) => replay::run(replay).await,
             Command::Serve(arguments) => serve::run(arguments).await,

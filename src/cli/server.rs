@@ -31,19 +31,7 @@ impl Server {
     /// Looks whether the server can be reached, so that a wrong address is named as it was given.
     pub(crate) async fn reach(&self) -> anyhow::Result<()> {
         let url = &self.url;
-        let first = url.split(',').next().unwrap_or(url).trim();
-        let address: async_nats::ServerAddr =
-            first.parse().with_context(|| format!("{first:?} is no NATS URL; write it like nats://127.0.0.1:4222"))?;
-        let connecting = tokio::net::TcpStream::connect((address.host(), address.port()));
-        let why = match tokio::time::timeout(ANSWERS_WITHIN, connecting).await {
-            Ok(Ok(_)) => return Ok(()),
-            Ok(Err(error)) => error.to_string(),
-            Err(_) => format!("no answer within {ANSWERS_WITHIN:?}"),
-        };
-        bail!(
-            "nothing answers at {url} ({why}); start a nats-server there, or leave --nats and NATS_URL out for the \
-             embedded bus"
-        );
+        reach(url.split(',').next().unwrap_or(url).trim()).await
     }
 
     pub(crate) fn url(&self) -> &str {
@@ -53,4 +41,20 @@ impl Server {
     pub(crate) fn origin(&self) -> &str {
         self.origin
     }
+}
+
+/// Looks whether a server answers at this URL.
+pub(crate) async fn reach(url: &str) -> anyhow::Result<()> {
+    let address: async_nats::ServerAddr =
+        url.parse().with_context(|| format!("{url:?} is no NATS URL; write it like nats://127.0.0.1:4222"))?;
+    let connecting = tokio::net::TcpStream::connect((address.host(), address.port()));
+    let why = match tokio::time::timeout(ANSWERS_WITHIN, connecting).await {
+        Ok(Ok(_)) => return Ok(()),
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => format!("no answer within {ANSWERS_WITHIN:?}"),
+    };
+    bail!(
+        "nothing answers at {url} ({why}); start a nats-server there, or leave --nats and NATS_URL out for the embedded \
+         bus"
+    );
 }

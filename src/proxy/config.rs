@@ -100,8 +100,18 @@ impl Config {
             all.needs("tls_client_ca", tls.client_ca.is_some(), "tls_certificate")?;
             all.needs("tls_first", tls.first, "tls_certificate")?;
         }
+        let listen = all.must("listen", read::address)?;
+        let upstreams = all.each("upstream", UpstreamUrl::parse)?;
+        if upstreams.is_empty() {
+            return Err(all.wrong("upstream", "there must be one at least"));
+        }
+        if let Some(here) = upstreams.iter().find(|url| url.is_at(listen)) {
+            return Err(
+                all.wrong("upstream", format!("{here} is where clients are to connect; one of the two must move"))
+            );
+        }
         Ok(Self {
-            listen: all.must("listen", read::address)?,
+            listen,
             otlp: all.text("otlp"),
             metrics: all.may("metrics", read::address)?,
             workers: all.may("workers", |text| read::number(text, 1, 64))?.unwrap_or_else(workers),
@@ -117,10 +127,7 @@ impl Config {
                 }
                 _ => Err(format!("{text:?} is no address; write one as in proxy.example:4223")),
             })?,
-            upstreams: match all.each("upstream", UpstreamUrl::parse)? {
-                none if none.is_empty() => return Err(all.wrong("upstream", "there must be one at least")),
-                some => some,
-            },
+            upstreams,
             tls,
             observe: Observe {
                 inject: all.inject()?,

@@ -1,5 +1,6 @@
 use std::fmt;
 use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -44,6 +45,15 @@ impl UpstreamUrl {
             return Err(wrong());
         }
         Ok(Self { host: host.to_owned(), port, tls })
+    }
+
+    /// Whether who connects there arrives at this listener of ours, as far as the text tells.
+    pub(crate) fn is_at(&self, listener: SocketAddr) -> bool {
+        let localhost = IpAddr::from(Ipv4Addr::LOCALHOST);
+        let named = self.host.parse::<IpAddr>().ok();
+        let ip = if self.host == "localhost" { Some(localhost) } else { named };
+        let takes_it = |ip: IpAddr| ip == listener.ip() || listener.ip().is_unspecified() && ip.is_loopback();
+        self.port == listener.port() && ip.is_some_and(takes_it)
     }
 }
 

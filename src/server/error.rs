@@ -42,6 +42,21 @@ pub enum ServerError {
     },
 }
 
+impl ServerError {
+    /// An address that cannot be listened on, for what the system says, and the option that names another.
+    pub(crate) fn listening(
+        what: &'static str,
+        address: SocketAddr,
+        option: &'static str,
+        reason: std::io::Error,
+    ) -> Self {
+        match reason.kind() {
+            std::io::ErrorKind::AddrInUse => Self::Taken { what, address, option },
+            _ => Self::Listen { what, address, reason, option },
+        }
+    }
+}
+
 /// Why a request was not answered.
 #[derive(Clone, Debug)]
 pub(super) struct Problem {

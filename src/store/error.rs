@@ -73,7 +73,12 @@ pub enum StoreError {
 impl StoreError {
     /// Whether the same request may succeed later, so that whoever sent it should send it again.
     pub const fn is_retryable(&self) -> bool {
-        matches!(self, Self::Overloaded { .. } | Self::Full | Self::Closed)
+        self.is_busy() || matches!(self, Self::Closed)
+    }
+
+    /// Whether this store itself may take the same request later.
+    pub(super) const fn is_busy(&self) -> bool {
+        matches!(self, Self::Overloaded { .. } | Self::Full)
     }
 }
 

@@ -7,6 +7,7 @@
 mod batch;
 mod body;
 mod error;
+mod exporter;
 mod functions;
 mod handoff_row;
 mod lookup;
@@ -28,6 +29,7 @@ mod words;
 mod writer;
 
 pub use error::StoreError;
+pub use exporter::StoreExporter;
 pub use options::StoreOptions;
 pub use stats::{AgentStats, BoundaryStats, DecisionStats, Stats};
 pub use store::{Counts, Inserted, Store};

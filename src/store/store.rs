@@ -9,7 +9,7 @@ use super::readers::{self, Readers};
 use super::stats::{self, Stats};
 use super::watch::Watch;
 use super::writer::Writer;
-use super::{HandoffSummary, StoreError, StoreOptions, WorkflowSummary, lookup, overview, row, schema};
+use super::{HandoffSummary, StoreError, StoreExporter, StoreOptions, WorkflowSummary, lookup, overview, row, schema};
 use crate::model::{Span, Timestamp};
 
 /// A trace store. Cloning it gives another handle to the same one; the last one that goes waits until all that was
@@ -147,6 +147,11 @@ impl Store {
         answer.blocking_recv().unwrap_or(Err(StoreError::Closed))
     }
 
+    /// Takes the spans that this process makes itself, as an exporter of OpenTelemetry does.
+    pub fn exporter(&self) -> StoreExporter {
+        StoreExporter::new(self.clone())
+    }
+
     /// Every span of a workflow, by start: those that name it, and those of other makers in the same traces. The id of
     /// a trace does as well. Empty where there are none.
     ///
@@ -154,6 +159,14 @@ impl Store {
     /// [`StoreError`] where the file cannot be read.
     pub fn spans(&self, workflow: &str) -> Result<Vec<Span>, StoreError> {
         self.ask(|connection| lookup::spans(connection, workflow))
+    }
+
+    /// Every span that tells of a handoff, by start. Empty where there are none.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the file cannot be read.
+    pub fn spans_of_handoff(&self, id: &str) -> Result<Vec<Span>, StoreError> {
+        self.ask(|connection| lookup::spans_of_handoff(connection, id))
     }
 
     /// One workflow in a line, with its handoffs by start. `None` where no span named it.

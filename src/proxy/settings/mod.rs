@@ -80,11 +80,25 @@ impl Settings {
     ///
     /// # Errors
     /// [`SettingsError`] if there is no such setting.
-    pub fn with_flag(mut self, name: &str, texts: &[String]) -> Result<Self, SettingsError> {
-        let key = Key::named(name).ok_or_else(|| SettingsError::unknown_key(&Origin::Flag(name.to_owned()), name))?;
+    pub fn with_flag(self, name: &str, texts: &[String]) -> Result<Self, SettingsError> {
+        let flag = Key::named(name).map_or_else(|| name.to_owned(), Key::flag);
+        self.with(name, texts, Origin::Flag(flag))
+    }
+
+    /// Adds what anybody says; errors will name `origin`. Lists may have commas between their items.
+    ///
+    /// # Errors
+    /// [`SettingsError`] if there is no such setting.
+    pub fn with(mut self, name: &str, texts: &[String], origin: Origin) -> Result<Self, SettingsError> {
+        let key = Key::named(name).ok_or_else(|| SettingsError::unknown_key(&origin, name))?;
         let values = texts.iter().flat_map(|text| key.split(text)).collect();
-        self.said.insert(key.name, Setting { values, origin: Origin::Flag(key.flag()) });
+        self.said.insert(key.name, Setting { values, origin });
         Ok(self)
+    }
+
+    /// Whether anybody said anything of this setting.
+    pub fn says(&self, name: &str) -> bool {
+        self.said.contains_key(name)
     }
 
     /// Every setting, in the order of [`KEYS`].

@@ -217,7 +217,7 @@ mod tests {
                 }
             }
         }
-        assert_eq!(plain_ones, 16);
+        assert_eq!(plain_ones, 20);
         assert_eq!(plain(Client, b"PUB abcdefg 12\r\n", 9), None, "over the limit");
     }
 

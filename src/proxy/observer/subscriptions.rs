@@ -83,8 +83,8 @@ impl Subscriptions {
             *left == 0
         });
         if is_last {
+            // What is there stays until the place is taken anew.
             self.remove(sid);
-            return None;
         }
         Some(place)
     }

@@ -212,7 +212,7 @@ mod tests {
                         let line = format!("{verb} {args}{end}");
                         let Some(head) = plain(speaker, line.as_bytes(), 9) else { continue };
                         plain_ones += 1;
-                        assert_eq!(read(speaker, line[..head.line_len()].as_bytes(), 9), Ok(head.op), "{line:?}");
+                        assert_eq!(read(speaker, &line.as_bytes()[..head.line_len()], 9), Ok(head.op), "{line:?}");
                     }
                 }
             }

@@ -63,5 +63,4 @@ pub(crate) use numbers::Numbers;
 pub use otlp::{OtlpConfig, OtlpTransport, Protocol, Sending};
 pub use sampling::Sampling;
 pub use stats::{DropReason, Dropped, Flushed, Stats};
-#[cfg(feature = "store")]
 pub(crate) use tls::client_config as tls_config;

@@ -62,6 +62,7 @@ pub(super) struct Shared {
     pub(super) bus: Option<Arc<str>>,
     pub(super) causes: pages::Causes,
     pub(super) sparks: pages::Sparks,
+    pub(super) numbers: pages::Numbers,
 }
 
 impl Server {
@@ -108,6 +109,7 @@ impl Server {
             bus: options.bus.as_deref().map(Arc::from),
             causes: pages::Causes::default(),
             sparks: pages::Sparks::default(),
+            numbers: pages::Numbers::default(),
         };
         let otlp = Router::new()
             .route("/v1/traces", post(otlp_http::traces))

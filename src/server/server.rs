@@ -49,6 +49,17 @@ pub struct Addresses {
     pub otlp_grpc: Option<SocketAddr>,
 }
 
+impl Addresses {
+    /// The address of the pages for a browser or a command on this host.
+    pub fn pages_url(&self) -> String {
+        let mut at = self.http;
+        if at.ip().is_unspecified() {
+            at.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
+        }
+        format!("http://{at}")
+    }
+}
+
 /// What the handlers share.
 #[derive(Clone, Debug)]
 pub(super) struct Shared {
@@ -63,6 +74,7 @@ pub(super) struct Shared {
     pub(super) causes: pages::Causes,
     pub(super) sparks: pages::Sparks,
     pub(super) numbers: pages::Numbers,
+    pub(super) diagnoses: pages::Diagnoses,
 }
 
 impl Server {
@@ -110,6 +122,7 @@ impl Server {
             causes: pages::Causes::default(),
             sparks: pages::Sparks::default(),
             numbers: pages::Numbers::default(),
+            diagnoses: pages::Diagnoses::default(),
         };
         let otlp = Router::new()
             .route("/v1/traces", post(otlp_http::traces))
@@ -173,11 +186,7 @@ impl Server {
 
     /// The address of the pages for a browser on this host.
     pub fn pages_url(&self) -> String {
-        let mut at = self.addresses.http;
-        if at.ip().is_unspecified() {
-            at.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
-        }
-        format!("http://{at}")
+        self.addresses.pages_url()
     }
 
     /// Takes no more requests, and waits for those under way, at most for `within`.

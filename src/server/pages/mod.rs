@@ -8,6 +8,7 @@ mod agents;
 mod assets;
 mod causes;
 mod frame;
+mod handoff;
 mod link;
 mod numbers;
 mod problem;
@@ -16,6 +17,7 @@ mod sign_in;
 mod stats;
 mod theme;
 mod words;
+mod workflow;
 mod workflows;
 
 use axum::Router;
@@ -27,6 +29,7 @@ use super::server::Shared;
 pub(super) use causes::Causes;
 pub(super) use numbers::Numbers;
 pub(super) use problem::dress;
+pub(super) use workflow::Diagnoses;
 pub(super) use workflows::Sparks;
 
 /// The parameters of an address, as far as they were understood.
@@ -46,6 +49,8 @@ pub(super) fn routes() -> Router<Shared> {
         .route("/agents.json", get(agents::twin))
         .route("/stats", get(stats::page))
         .route("/stats.json", get(stats::twin))
+        .route("/workflows/{id}", get(workflow::page))
+        .route("/handoffs/{id}", get(handoff::page))
         .route("/sign-in", get(sign_in::page).post(sign_in::enter))
         .route("/theme", post(theme::choose))
         .route("/assets/{name}", get(assets::asset))

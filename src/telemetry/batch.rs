@@ -14,14 +14,14 @@ use super::span::{SpanBuilder, SpanEncoder};
 #[derive(Debug)]
 pub(super) enum Batch {
     /// As OTLP's bytes, to a transport.
-    Encoded { encoder: SpanEncoder, transport: Box<dyn OtlpTransport>, spans: usize, room: Vec<u8> },
+    Encoded { encoder: Box<SpanEncoder>, transport: Box<dyn OtlpTransport>, spans: usize, room: Vec<u8> },
     /// As the SDK has them, to an exporter of the user's own.
     Built { builder: Box<SpanBuilder>, sink: Box<dyn SpanSink>, spans: Vec<SpanData> },
 }
 
 impl Batch {
     pub(super) fn encoded(transport: Box<dyn OtlpTransport>, resource: &Resource, session: bool) -> Self {
-        Self::Encoded { encoder: SpanEncoder::new(resource, session), transport, spans: 0, room: Vec::new() }
+        Self::Encoded { encoder: Box::new(SpanEncoder::new(resource, session)), transport, spans: 0, room: Vec::new() }
     }
 
     pub(super) fn built(mut sink: Box<dyn SpanSink>, resource: &Resource, session: bool) -> Self {

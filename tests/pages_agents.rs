@@ -82,6 +82,30 @@ async fn the_graph_leads_to_a_boundary_and_from_there_to_what_broke() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn every_box_line_and_label_of_the_graph_has_its_place() {
+    // A chain with one hop back, a hop to oneself, a way past a layer, and two names of unlike length.
+    let hops = [
+        ("planner", "researcher"),
+        ("planner", "researcher"),
+        ("researcher", "writer"),
+        ("planner", "writer"),
+        ("writer", "editor-in-chief"),
+        ("editor-in-chief", "writer"),
+        ("writer", "writer"),
+    ];
+    let mut told: Vec<Told> = (1..).zip(hops).map(|(number, (from, to))| at(number, number, from, to)).collect();
+    told[3].mismatches.push("stale_context");
+    let page = &ask(told, &["/agents?from=planner&to=writer"]).await[0].body;
+    let start = page.find("<figure class=\"graph\">").unwrap();
+    let drawn = &page[start..start + page[start..].find("<figcaption>").unwrap()];
+    let lines = drawn.replace('<', "\n<");
+    insta::assert_snapshot!(
+        "graph",
+        lines.lines().filter(|line| !line.starts_with("</")).collect::<Vec<_>>().join("\n")
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn one_time_is_compared_with_another() {
     let told = vec![
         at(1, 5, "planner", "writer").found("stale_context"),
@@ -120,7 +144,7 @@ async fn where_nothing_is_known_the_pages_say_so() {
         ask(vec![], &["/agents", "/stats?range=1h&against=week", "/agents?range=1h&from=a&to=b", "/agents?range=soon"])
             .await;
     assert_eq!(replies.iter().map(|reply| reply.status).collect::<Vec<_>>(), [200, 200, 200, 400]);
-    assert!(replies[0].body.contains("Nobody handed anything over"));
+    assert!(replies[0].body.contains("Nobody handed anything over."));
     assert!(replies[1].body.contains("Nothing was handed over"));
     assert!(replies[2].body.contains("Look further back") && replies[2].body.contains("None in the last hour."));
 }

@@ -48,7 +48,7 @@ impl Edge {
     pub(super) fn show(&self, numbers: Option<&BoundaryStats>, range: Range) -> Markup {
         html! {
             @match numbers {
-                None => p.faint { "Nothing was handed over here " (range.words()) "." },
+                None => p.faint { (range.sentence("Nothing was handed over here")) },
                 Some(numbers) => {
                     dl.numbers {
                         div { dt { "Handoffs" } dd { (words::whole(numbers.handoffs)) } }
@@ -68,7 +68,7 @@ impl Edge {
             }
             h3 { "Latest mismatched" }
             @if self.mismatched.is_empty() {
-                p.faint { "None " (range.words()) "." }
+                p.faint { (range.sentence("None")) }
             } @else {
                 (handoffs(&self.mismatched))
             }

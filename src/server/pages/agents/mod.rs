@@ -95,7 +95,7 @@ fn body(wanted: &Wanted, traffic: &Traffic) -> Markup {
         div #graph data-live {
             @if traffic.boundaries.is_empty() {
                 div.nothing {
-                    p { "Nobody handed anything over " (wanted.range.words()) "." }
+                    p { (wanted.range.sentence("Nobody handed anything over")) }
                     @if wanted.range != Range::All { p { a.button href=(wanted.link(Range::All)) { "Look further back" } } }
                 }
             } @else {
@@ -105,7 +105,7 @@ fn body(wanted: &Wanted, traffic: &Traffic) -> Markup {
         @if let (Some((from, to)), Some(edge)) = (wanted.boundary(), &traffic.boundary) {
             section #boundary data-live aria-labelledby="boundary-title" {
                 div.head {
-                    h2 #boundary-title { (to) "<-" (from) }
+                    h2 #boundary-title { (named(to)) "<-" (named(from)) }
                     a href=(link::with("/agents", &[("range", wanted.range.word())])) { "All boundaries" }
                 }
                 (edge.show(traffic.chosen(wanted), wanted.range))

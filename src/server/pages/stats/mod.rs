@@ -106,7 +106,7 @@ fn body(wanted: Wanted, numbers: &Numbers) -> Markup {
         }
         div #numbers data-live {
             @if stats.boundaries.is_empty() && stats.decisions.is_empty() {
-                div.nothing { p { "Nothing was handed over " (wanted.range.words()) "." } }
+                div.nothing { p { (wanted.range.sentence("Nothing was handed over")) } }
             } @else {
                 section aria-labelledby="by-boundary" {
                     h2 #by-boundary { "Boundaries" }

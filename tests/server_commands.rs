@@ -213,6 +213,27 @@ fn spans_are_exported_to_another_server_and_a_second_run_goes_on() {
 }
 
 #[test]
+fn content_is_kept_when_it_is_asked_for_redacted_and_cut() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("spans.jsonl");
+    let told = Told::new(1, "wf", "a", "b").with("input.value", "my card is 4111-2222, and there is more to say");
+    std::fs::write(&file, wilco::otlp::to_json(&[told.sender()])).unwrap();
+    let import = |name: &str, more: &[&str]| {
+        let db = folder.path().join(name);
+        ok(&[&["import", file.to_str().unwrap(), "--db", db.to_str().unwrap()], more].concat());
+        let span = Store::open(&db, StoreOptions::default()).unwrap().spans("wf").unwrap().remove(0);
+        span.attributes.text("input.value").unwrap().to_owned()
+    };
+    assert!(import("none.db", &[]).starts_with("[not kept: 46 bytes, blake3:"));
+    assert_eq!(import("all.db", &["--keep-content"]), "my card is 4111-2222, and there is more to say");
+    let cut = import("cut.db", &["--keep-content=24", "--redact", r"\d{4}-\d{4}"]);
+    assert_eq!(cut, "my card is [redacted], a[cut: the first 24 of 47 bytes]");
+    let error = refused(&["import", "x", "--keep-content", "--redact", "("]);
+    assert!(error.contains("--redact"), "{error}");
+    assert!(refused(&["import", "x", "--redact", "a"]).contains("--keep-content"));
+}
+
+#[test]
 fn tail_prints_a_line_for_each_handoff() {
     let folder = tempfile::tempdir().unwrap();
     let serve = Serve::start(&folder.path().join("wilco.db"));

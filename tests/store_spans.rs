@@ -120,6 +120,59 @@ fn spans_of_other_makers_are_in_the_workflow_of_their_trace() {
     assert_eq!(store.spans("wf").unwrap().len(), 3);
 }
 
+/// What a model was told and said, as three makers write it, and what is none of that.
+fn conversation() -> Span {
+    let attributes: Attributes = [
+        ("gen_ai.input.messages", "[{\"role\":\"user\",\"content\":\"my card is 4111-2222\"}]".into()),
+        ("llm.input_messages.0.message.content", "my card is 4111-2222".into()),
+        ("llm.input_messages.0.message.role", "user".into()),
+        ("input.value", "my card is 4111-2222".into()),
+        ("gen_ai.usage.input_tokens", 7_i64.into()),
+        ("wilco.workflow.id", "wf".into()),
+    ]
+    .into_iter()
+    .collect();
+    let mut span = stored::span(TraceId::from_bytes([5; 16]), 9, "chat gpt", SpanKind::Client, 1, 2, attributes);
+    span.events.push(wilco::model::SpanEvent {
+        at: Timestamp::EPOCH,
+        name: "gen_ai.content.prompt".to_owned(),
+        attributes: [("gen_ai.prompt", "my card is 4111-2222".into())].into_iter().collect(),
+    });
+    span
+}
+
+#[test]
+fn what_models_are_told_and_say_is_not_kept_unless_asked_and_the_rest_is_whole() {
+    let store = memory();
+    store.insert_blocking(vec![conversation()]).unwrap();
+    let kept = store.spans("wf").unwrap().remove(0);
+    assert!(!format!("{kept:?}").contains("4111"), "{kept:?}");
+    let note = kept.attributes.text("input.value").unwrap();
+    assert!(note.starts_with("[not kept: 20 bytes, blake3:"), "{note}");
+    assert_eq!(store.counts().content_left_out, 4);
+    // All else is as it came.
+    let mut without = conversation();
+    for name in ["gen_ai.input.messages", "llm.input_messages.0.message.content", "input.value"] {
+        without.attributes.insert(name, kept.attributes.text(name).unwrap());
+    }
+    without.events[0].attributes = kept.events[0].attributes.clone();
+    assert_eq!(kept, without);
+}
+
+#[test]
+fn content_that_is_asked_for_is_kept_whole_but_for_what_is_redacted_and_over_the_cap() {
+    let whole = Store::in_memory(StoreOptions::default().keep_content(1 << 20)).unwrap();
+    whole.insert_blocking(vec![conversation()]).unwrap();
+    assert_eq!(whole.spans("wf").unwrap(), [conversation()]);
+
+    let redactor = |_: &str, text: String| text.replace("4111-2222", "[card]");
+    let store = Store::in_memory(StoreOptions::default().keep_content(12).redact(redactor)).unwrap();
+    store.insert_blocking(vec![conversation()]).unwrap();
+    let kept = store.spans("wf").unwrap().remove(0);
+    assert_eq!(kept.attributes.text("input.value"), Some("my card is [[cut: the first 12 of 17 bytes]"));
+    assert_eq!((store.counts().content_left_out, store.counts().content_cut), (0, 4));
+}
+
 #[test]
 fn the_root_span_names_the_workflow_and_its_outcome() {
     let store = memory();
@@ -213,7 +266,7 @@ fn a_file_of_a_newer_wilco_is_refused_and_left_alone() {
     rusqlite::Connection::open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
     let before = std::fs::read(&path).unwrap();
     let error = Store::open(&path, StoreOptions::default()).unwrap_err();
-    assert!(error.to_string().contains("has schema 99, and this wilco knows schemas up to 2"), "{error}");
+    assert!(error.to_string().contains("has schema 99, and this wilco knows schemas up to 3"), "{error}");
     assert_eq!(std::fs::read(&path).unwrap(), before);
 }
 
@@ -268,7 +321,8 @@ fn overload_is_refused_whole_and_nothing_acknowledged_is_lost() {
     let holder = rusqlite::Connection::open(&path).unwrap();
     holder.execute_batch("BEGIN IMMEDIATE").unwrap();
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let sent: Vec<_> = (0..200_u64)
+    // More than ten times what may wait.
+    let sent: Vec<_> = (0..600_u64)
         .map(|number| {
             let store = store.clone();
             let spans = Told::new(number, &format!("wf-{number}"), "a", "b").with("text", "x".repeat(2_000)).spans();
@@ -350,12 +404,18 @@ fn what_came_lately_is_kept_whatever_the_clocks_in_the_spans_say() {
     }
 }
 
+/// A copy of a file as an older wilco left it.
+fn old(folder: &std::path::Path, schema: u32) -> std::path::PathBuf {
+    let path = folder.join(format!("schema-{schema}.db"));
+    let frozen = format!("{}/tests/fixtures/store/schema-{schema}.db", env!("CARGO_MANIFEST_DIR"));
+    std::fs::copy(frozen, &path).unwrap();
+    path
+}
+
 #[test]
 fn a_file_of_the_first_schema_is_brought_up_to_date() {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("wilco.db");
-    std::fs::copy(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/store/schema-1.db"), &path).unwrap();
-    let store = Store::open(&path, StoreOptions::default()).unwrap();
+    let store = Store::open(old(folder.path(), 1), StoreOptions::default()).unwrap();
     let (workflow, handoffs) = store.workflow("wf").unwrap().unwrap();
     assert_eq!((workflow.handoffs, workflow.mismatched, handoffs.len()), (2, 1, 2));
     assert_eq!(store.spans("wf").unwrap().len(), 5);
@@ -363,6 +423,48 @@ fn a_file_of_the_first_schema_is_brought_up_to_date() {
     assert_eq!(store.query(&query, Timestamp::now()).unwrap().lines.len(), 1);
     store.insert_blocking(Told::new(9, "wf", "a", "b").found("refused").spans().to_vec()).unwrap();
     assert_eq!(store.workflow("wf").unwrap().unwrap().0.mismatched, 2);
+}
+
+#[test]
+fn a_file_of_the_second_schema_has_the_same_answers_and_places_after_it_is_brought_up_to_date() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = old(folder.path(), 2);
+    let before = rusqlite::Connection::open(&path).unwrap();
+    let keys: Vec<i64> = before
+        .prepare("SELECT key FROM spans ORDER BY key")
+        .unwrap()
+        .query_map([], |row| row.get(0))
+        .unwrap()
+        .collect::<Result<_, _>>()
+        .unwrap();
+    drop(before);
+    let store = Store::open(&path, StoreOptions::default()).unwrap();
+    // The same spans put into a new store, in the same order.
+    let text = std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/store/spans.jsonl")).unwrap();
+    let spans: Vec<Span> = text
+        .split(|byte| *byte == b'\n')
+        .filter(|line| !line.is_empty())
+        .flat_map(|line| wilco::otlp::from_json(line).unwrap())
+        .collect();
+    let fresh = memory();
+    fresh.insert_blocking(spans.clone()).unwrap();
+    for workflow in fresh.workflows(100, 0, false).unwrap() {
+        let migrated = store.workflow(&workflow.id).unwrap().unwrap();
+        let (summary, handoffs) = fresh.workflow(&workflow.id).unwrap().unwrap();
+        assert_eq!((migrated.0.spans, migrated.0.handoffs), (summary.spans, summary.handoffs));
+        assert_eq!(migrated.1, handoffs);
+        assert_eq!(store.spans(&workflow.id).unwrap(), fresh.spans(&workflow.id).unwrap());
+    }
+    for text in ["decision.type = approve", "confidence > 0", "type = decision | count", "verdict = mismatched"] {
+        let query = wilco::store::query::Query::parse(text).unwrap();
+        assert_eq!(store.query(&query, Timestamp::now()).unwrap(), fresh.query(&query, Timestamp::now()).unwrap());
+    }
+    // An export goes on from the place where it was.
+    let (_, last, count) = store.export(keys[3], Timestamp::EPOCH, 1_000).unwrap().unwrap();
+    assert_eq!((last, count), (*keys.last().unwrap(), keys.len() - 4));
+    // What is there already is known to be.
+    let again = store.insert_blocking(spans.clone()).unwrap();
+    assert_eq!((again.spans, again.duplicates), (0, spans.len() as u64));
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::anyhow;
 
+use super::content::ContentArguments;
 use super::units;
 use crate::server::{Addresses, Server, ServerOptions, Token};
 use crate::store::{Store, StoreOptions};
@@ -29,6 +30,8 @@ pub(crate) struct BackendArguments {
     /// 24MiB
     #[arg(long, value_name = "SIZE", value_parser = units::bytes)]
     keep_size: Option<u64>,
+    #[command(flatten)]
+    content: ContentArguments,
     /// Ask every request for this token: `Authorization: Bearer ...`; browsers sign in by a link printed at the start
     #[arg(long, value_name = "TOKEN", env = "WILCO_TOKEN", hide_env_values = true)]
     pub(crate) token: Option<String>,
@@ -64,7 +67,7 @@ impl Data {
     /// Opens the file, or memory.
     pub(crate) async fn open(arguments: &BackendArguments, db: Option<&Path>) -> anyhow::Result<Self> {
         let file = db.filter(|path| path.as_os_str() != IN_MEMORY).map(PathBuf::from);
-        let mut options = StoreOptions::default();
+        let mut options = arguments.content.apply(StoreOptions::default());
         if let Some(age) = arguments.keep_for {
             options = options.keep_for(age);
         }

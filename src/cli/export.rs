@@ -56,7 +56,9 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Outcome> {
         let page = store.clone();
         let page = tokio::task::spawn_blocking(move || page.export(after, since, PAGE)).await??;
         let Some((request, last, count)) = page else { break };
-        deliver(&client, request).await.with_context(|| format!("after {sent} spans"))?;
+        if count > 0 {
+            deliver(&client, request).await.with_context(|| format!("after {sent} spans"))?;
+        }
         sent += count as u64;
         after = last;
         if let Some(state) = &arguments.state {

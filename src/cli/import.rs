@@ -3,6 +3,7 @@ use std::path::PathBuf;
 use anyhow::Context;
 
 use super::Outcome;
+use super::content::ContentArguments;
 use super::files::read;
 use super::printer::Printer;
 use super::source::DEFAULT_DB;
@@ -20,6 +21,8 @@ pub(crate) struct Arguments {
     /// Database file; made if it is not there
     #[arg(long, value_name = "FILE", default_value = DEFAULT_DB)]
     db: PathBuf,
+    #[command(flatten)]
+    content: ContentArguments,
 }
 
 pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Outcome> {
@@ -27,7 +30,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Outcome> {
 }
 
 fn import(arguments: &Arguments) -> anyhow::Result<Outcome> {
-    let store = Store::open(&arguments.db, StoreOptions::default())?;
+    let store = Store::open(&arguments.db, arguments.content.apply(StoreOptions::default()))?;
     let (mut spans, mut duplicates) = (0, 0);
     for file in &arguments.files {
         read(file, |batch| {

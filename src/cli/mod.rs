@@ -8,6 +8,7 @@ mod args;
 mod asked;
 mod backend;
 mod bus;
+mod content;
 mod demo;
 mod dev;
 mod export;

@@ -91,6 +91,7 @@ impl From<StoreError> for Problem {
             StoreError::Query(error) => {
                 Self { column: Some(error.column()), ..Self::new(StatusCode::BAD_REQUEST, text) }
             }
+            StoreError::Otlp(_) | StoreError::Unreadable { .. } => Self::bad(text),
             StoreError::TooSlow { .. } => Self::new(StatusCode::GATEWAY_TIMEOUT, text),
             StoreError::Full => Self { retry_after: Some(5), ..Self::new(StatusCode::SERVICE_UNAVAILABLE, text) },
             error if error.is_retryable() => Self::overloaded(text),

@@ -31,6 +31,9 @@ impl TraceService for Traces {
             Ok(_) => Ok(Response::new(ExportTraceServiceResponse::default())),
             // The codes that the protocol says are to be tried again.
             Err(error) if error.is_retryable() => Err(Status::unavailable(error.to_string())),
+            Err(error @ (StoreError::Otlp(_) | StoreError::Unreadable { .. })) => {
+                Err(Status::invalid_argument(error.to_string()))
+            }
             Err(error @ StoreError::TooSlow { .. }) => Err(Status::deadline_exceeded(error.to_string())),
             Err(error) => Err(Status::internal(error.to_string())),
         }

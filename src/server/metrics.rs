@@ -32,6 +32,18 @@ pub(super) async fn metrics(State(shared): State<Shared>) -> Response {
         ("wilco_store_refused_total", "counter", "Requests refused because too much was waiting.", counts.refused),
         ("wilco_store_failed_total", "counter", "Requests that could not be written.", counts.failed),
         ("wilco_store_forgotten_total", "counter", "Workflows forgotten.", counts.forgotten),
+        (
+            "wilco_store_content_left_out_total",
+            "counter",
+            "Attributes with content of which only size and hash are kept.",
+            counts.content_left_out,
+        ),
+        (
+            "wilco_store_content_cut_total",
+            "counter",
+            "Attributes with content that are kept, but not to the end.",
+            counts.content_cut,
+        ),
         ("wilco_store_waiting_bytes", "gauge", "Bytes of spans that wait to be written.", counts.waiting_bytes),
         (
             "wilco_otlp_ignored_total",

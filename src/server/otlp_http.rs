@@ -12,13 +12,18 @@ pub(super) async fn traces(State(shared): State<Shared>, request: Request) -> Re
     let encoding = Encoding::of(&request)?;
     let (head, body) = request.into_parts();
     let admitted = shared.gate.read(&head.headers, body).await?;
-    let read = match encoding {
-        Encoding::Protobuf => otlp::from_protobuf(&admitted.body),
-        Encoding::Json => otlp::from_json(&admitted.body),
-    };
-    let spans = read.map_err(|error| Problem::bad(error.to_string()))?;
-    drop(admitted);
-    shared.store.insert(spans).await?;
+    match encoding {
+        Encoding::Protobuf => {
+            let request = shared.store.read(&admitted.body)?;
+            drop(admitted);
+            shared.store.insert_request(request).await?;
+        }
+        Encoding::Json => {
+            let spans = otlp::from_json(&admitted.body).map_err(|error| Problem::bad(error.to_string()))?;
+            drop(admitted);
+            shared.store.insert(spans).await?;
+        }
+    }
     Ok(encoding.done())
 }
 

@@ -75,6 +75,13 @@ pub(super) fn encode_scope(scope: &Scope) -> Vec<u8> {
     out
 }
 
+/// A value as an `AnyValue` message.
+pub(super) fn encode_value(of: &AttributeValue) -> Vec<u8> {
+    let mut out = Vec::new();
+    value(&mut out, of);
+    out
+}
+
 /// Spans, each with the resource and the scope that it came with, as an `ExportTraceServiceRequest`: what any OTLP
 /// endpoint takes. Consecutive spans of one origin share it.
 pub(super) fn frame<'a>(spans: impl Iterator<Item = (i64, &'a [u8], &'a [u8], &'a [u8])>) -> Vec<u8> {

@@ -2,6 +2,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::query::QueryError;
+use crate::otlp::OtlpError;
 
 /// Why the store could not do what it was asked for.
 #[derive(Debug, thiserror::Error)]
@@ -26,6 +27,12 @@ pub enum StoreError {
     Damaged {
         /// The file.
         path: PathBuf,
+        /// What SQLite says.
+        reason: String,
+    },
+    /// The open file turned out to be damaged.
+    #[error("the database is damaged ({reason}); move it away to start anew, or restore it from a copy")]
+    Corrupt {
         /// What SQLite says.
         reason: String,
     },
@@ -65,6 +72,15 @@ pub enum StoreError {
     /// A span in the file cannot be read.
     #[error("a stored span cannot be read: {0}")]
     Body(String),
+    /// A request that is none, or is over a limit.
+    #[error(transparent)]
+    Otlp(#[from] OtlpError),
+    /// A span that could not be read again.
+    #[error("span {name:?} holds values within values within values, deeper than is kept: leave some out")]
+    Unreadable {
+        /// Name of the span.
+        name: String,
+    },
     /// Anything else that SQLite says.
     #[error("the database says: {0}")]
     Database(String),
@@ -86,6 +102,9 @@ impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
         match error.sqlite_error_code() {
             Some(rusqlite::ErrorCode::DiskFull) => Self::Full,
+            Some(rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase) => {
+                Self::Corrupt { reason: error.to_string() }
+            }
             _ => Self::Database(error.to_string()),
         }
     }

@@ -1,6 +1,6 @@
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::row::Side;
+use super::row::{Side, SpanRow};
 use super::words::{HandoffKey, VerdictWord};
 
 /// One handoff, joined from what both sides said. Every part is the least, the greatest, the union or the last by its
@@ -10,9 +10,9 @@ pub(super) struct HandoffRow {
     pub(super) key: i64,
     pub(super) id: HandoffKey,
     pub(super) workflow: Option<i64>,
-    parent: Option<HandoffKey>,
-    from: Option<String>,
-    to: Option<String>,
+    parent: Option<Said<HandoffKey>>,
+    from: Option<Said<String>>,
+    to: Option<Said<String>>,
     kind: i64,
     mismatches: u32,
     rung: i64,
@@ -23,6 +23,13 @@ pub(super) struct HandoffRow {
     receiver: Option<Half>,
     /// As they are in the file; `None` for a new one.
     stored: Option<Stored>,
+}
+
+/// What both sides say alike; the sender, who made it so, has the last word.
+#[derive(Clone, Debug)]
+struct Said<T> {
+    what: T,
+    by_sender: bool,
 }
 
 /// The spans of one side: its last one by turn, and from when to when all of them went.
@@ -74,7 +81,7 @@ impl HandoffRow {
     }
 
     /// The row of this id, if it is in the file.
-    pub(super) fn load(connection: &Connection, id: &HandoffKey) -> rusqlite::Result<Option<Self>> {
+    fn load(connection: &Connection, id: &HandoffKey) -> rusqlite::Result<Option<Self>> {
         let mut select = connection.prepare_cached(&format!("SELECT {COLUMNS} FROM handoffs WHERE id = ?1"))?;
         select.query_row([id], Self::read).optional()
     }
@@ -95,9 +102,9 @@ impl HandoffRow {
             key: row.get(0)?,
             id,
             workflow: row.get(2)?,
-            parent: HandoffKey::of(row.get_ref(3)?),
-            from: row.get(4)?,
-            to: row.get(5)?,
+            parent: HandoffKey::of(row.get_ref(3)?).map(Said::before),
+            from: row.get::<_, Option<_>>(4)?.map(Said::before),
+            to: row.get::<_, Option<_>>(5)?.map(Said::before),
             kind: row.get(6)?,
             mismatches: row.get(7)?,
             rung: row.get(8)?,
@@ -116,28 +123,39 @@ impl HandoffRow {
         Ok(this)
     }
 
-    /// Takes in what one span says.
-    pub(super) fn absorb(&mut self, side: &Side, span: i64, start_ns: i64, end_ns: i64, workflow: Option<i64>) {
+    /// Takes in what one span says, which is under this key.
+    pub(super) fn absorb(&mut self, row: &SpanRow, side: &Side, span: i64, workflow: Option<i64>) {
+        let said = Half { span, start_ns: row.start_ns, end_ns: row.end_ns, turn: side.turn, verdict: side.verdict };
         let half = if side.is_sender { &mut self.sender } else { &mut self.receiver };
-        let new = Half { span, start_ns, end_ns, turn: side.turn, verdict: side.verdict };
-        *half = Some(match *half {
-            None => new,
-            Some(old) => {
-                let last = if (new.turn, new.end_ns, new.span) >= (old.turn, old.end_ns, old.span) { new } else { old };
-                Half { start_ns: new.start_ns.min(old.start_ns), end_ns: new.end_ns.max(old.end_ns), ..last }
-            }
-        });
+        *half = Half::joined(*half, Some(said));
         self.workflow = self.workflow.or(workflow);
-        // Both sides say the same of these; the sender, who made it so, has the last word.
-        take(&mut self.parent, &side.parent, side.is_sender);
-        take(&mut self.from, &side.from, side.is_sender);
-        take(&mut self.to, &side.to, side.is_sender);
+        take(&mut self.parent, side.parent.as_ref(), side.is_sender);
+        take(&mut self.from, row.from(), side.is_sender);
+        take(&mut self.to, row.to(), side.is_sender);
         self.kind = self.kind.max(side.kind);
         self.mismatches |= side.mismatches;
         self.rung = self.rung.max(side.rung);
         self.size = self.size.max(side.size);
         self.age_ms = pick(self.age_ms, side.age_ms, f64::max);
         self.quality = pick(self.quality, side.quality, f64::min);
+    }
+
+    /// Takes in what was in the file before, and takes its place.
+    fn join(&mut self, before: Self) {
+        self.key = before.key;
+        self.stored = before.stored;
+        self.sender = Half::joined(before.sender, self.sender);
+        self.receiver = Half::joined(before.receiver, self.receiver);
+        self.workflow = before.workflow.or(self.workflow);
+        earlier(&mut self.parent, before.parent);
+        earlier(&mut self.from, before.from);
+        earlier(&mut self.to, before.to);
+        self.kind = self.kind.max(before.kind);
+        self.mismatches |= before.mismatches;
+        self.rung = self.rung.max(before.rung);
+        self.size = self.size.max(before.size);
+        self.age_ms = pick(before.age_ms, self.age_ms, f64::max);
+        self.quality = pick(before.quality, self.quality, f64::min);
     }
 
     /// The sender's last word, unless it is the receiver who found something, or the only one who said anything.
@@ -151,14 +169,7 @@ impl HandoffRow {
         }
     }
 
-    fn times(&self) -> (i64, i64) {
-        let half = self.sender.or(self.receiver);
-        half.map_or((0, 0), |half| (half.start_ns, half.end_ns.saturating_sub(half.start_ns).max(0)))
-    }
-
-    /// Writes the row, and says how that changed its workflow's numbers.
-    pub(super) fn store(&mut self, connection: &Connection) -> rusqlite::Result<Change> {
-        let verdict = self.verdict();
+    fn write(&self, connection: &Connection, sql: &str) -> rusqlite::Result<usize> {
         let (start_ns, duration_ns) = self.times();
         let part = |half: Option<Half>| {
             (
@@ -171,16 +182,15 @@ impl HandoffRow {
         };
         let (s, r) = (part(self.sender), part(self.receiver));
         let turns = |half: Option<Half>| half.map_or(0, |half| half.turn);
-        let sql = if self.stored.is_some() { UPDATE } else { INSERT };
         connection.prepare_cached(sql)?.execute(params![
             self.key,
             self.id,
             self.workflow,
-            self.parent,
-            self.from,
-            self.to,
+            self.parent.as_ref().map(|said| &said.what),
+            self.from.as_ref().map(|said| &said.what),
+            self.to.as_ref().map(|said| &said.what),
             self.kind,
-            verdict as i64,
+            self.verdict() as i64,
             self.mismatches,
             self.rung,
             start_ns,
@@ -200,7 +210,24 @@ impl HandoffRow {
             r.2,
             r.3,
             r.4
-        ])?;
+        ])
+    }
+
+    fn times(&self) -> (i64, i64) {
+        let half = self.sender.or(self.receiver);
+        half.map_or((0, 0), |half| (half.start_ns, half.end_ns.saturating_sub(half.start_ns).max(0)))
+    }
+
+    /// Writes the row, and says how that changed its workflow's numbers. One that turns out to be in the file already is
+    /// joined with it.
+    pub(super) fn store(&mut self, connection: &Connection) -> rusqlite::Result<Change> {
+        if self.write(connection, INSERT)? == 0
+            && let Some(before) = Self::load(connection, &self.id)?
+        {
+            self.join(before);
+            self.write(connection, UPDATE)?;
+        }
+        let verdict = self.verdict();
         let before = self.stored.map_or(0, |stored| stored.mismatches);
         let mut fresh = self.mismatches & !before;
         while fresh != 0 {
@@ -221,6 +248,22 @@ impl HandoffRow {
     }
 }
 
+impl Half {
+    /// Both together: the last one by its turn, and from when to when both go.
+    fn joined(old: Option<Self>, new: Option<Self>) -> Option<Self> {
+        let (Some(old), Some(new)) = (old, new) else { return old.or(new) };
+        let last = if (new.turn, new.end_ns, new.span) >= (old.turn, old.end_ns, old.span) { new } else { old };
+        Some(Self { start_ns: new.start_ns.min(old.start_ns), end_ns: new.end_ns.max(old.end_ns), ..last })
+    }
+}
+
+impl<T> Said<T> {
+    /// What is in the file: a sender that speaks now has the last word.
+    const fn before(what: T) -> Self {
+        Self { what, by_sender: false }
+    }
+}
+
 impl Change {
     /// A handoff is counted when its workflow is known.
     fn between(before: Option<Stored>, now: Stored) -> Self {
@@ -236,16 +279,26 @@ impl Change {
 const INSERT: &str = "INSERT INTO handoffs (key, id, workflow, parent, from_agent, to_agent, kind, verdict, mismatches, \
      rung, start_ns, duration_ns, attempts, deliveries, size, age_ms, quality, s_span, s_start_ns, s_end_ns, s_turn, \
      s_verdict, r_span, r_start_ns, r_end_ns, r_turn, r_verdict) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, \
-     ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27)";
+     ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27) \
+     ON CONFLICT (id) DO NOTHING";
 
 const UPDATE: &str = "UPDATE handoffs SET id = ?2, workflow = ?3, parent = ?4, from_agent = ?5, to_agent = ?6, kind = ?7, \
      verdict = ?8, mismatches = ?9, rung = ?10, start_ns = ?11, duration_ns = ?12, attempts = ?13, deliveries = ?14, \
      size = ?15, age_ms = ?16, quality = ?17, s_span = ?18, s_start_ns = ?19, s_end_ns = ?20, s_turn = ?21, \
      s_verdict = ?22, r_span = ?23, r_start_ns = ?24, r_end_ns = ?25, r_turn = ?26, r_verdict = ?27 WHERE key = ?1";
 
-fn take<T: Clone>(kept: &mut Option<T>, said: &Option<T>, wins: bool) {
-    if said.is_some() && (wins || kept.is_none()) {
-        kept.clone_from(said);
+fn take<T, S: ?Sized + ToOwned<Owned = T>>(kept: &mut Option<Said<T>>, said: Option<&S>, by_sender: bool) {
+    if let Some(said) = said
+        && kept.as_ref().is_none_or(|kept| by_sender && !kept.by_sender)
+    {
+        *kept = Some(Said { what: said.to_owned(), by_sender });
+    }
+}
+
+/// Of what was said before and what is said now.
+fn earlier<T>(now: &mut Option<Said<T>>, before: Option<Said<T>>) {
+    if before.is_some() && now.as_ref().is_none_or(|now| !now.by_sender) {
+        *now = before;
     }
 }
 

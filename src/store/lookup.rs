@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use opentelemetry::trace::TraceId;
 use rusqlite::{Connection, OptionalExtension, params};
@@ -7,10 +8,14 @@ use super::StoreError;
 use super::body;
 use super::summary::{HandoffSummary, WorkflowSummary};
 use super::words::HandoffKey;
+use super::{arrivals, span_key};
 use crate::model::Span;
 
 /// The most spans of one workflow that are given; one has a few hundred at most.
 const MOST_SPANS: i64 = 100_000;
+
+/// The most spans that are looked at for one page, so that it takes no long time where few are wanted.
+const MOST_LOOKED_AT: usize = 50_000;
 
 /// All spans of a workflow: those that name it, and those of other makers that are in its traces. Where no workflow has
 /// this id, those of the trace that has it. Empty where there are none.
@@ -22,16 +27,21 @@ pub(super) fn spans(connection: &Connection, id: &str) -> Result<Vec<Span>, Stor
     if let Some(key) = key {
         return collect(
             connection,
-            "SELECT origin, body FROM spans WHERE workflow = ?1 \
-             UNION ALL SELECT origin, body FROM spans WHERE workflow IS NULL \
-             AND trace_id IN (SELECT trace_id FROM traces WHERE workflow = ?1) LIMIT ?2",
+            &format!(
+                "SELECT s.origin, s.body FROM workflow_traces l CROSS JOIN spans s ON {} \
+                 WHERE l.workflow = ?1 AND (s.workflow = ?1 OR s.workflow IS NULL) LIMIT ?2",
+                span_key::in_trace("s", "l.trace")
+            ),
             params![key, MOST_SPANS],
         );
     }
     match TraceId::from_hex(id) {
         Ok(trace) if id.len() == 32 => collect(
             connection,
-            "SELECT origin, body FROM spans WHERE trace_id = ?1 LIMIT ?2",
+            &format!(
+                "SELECT s.origin, s.body FROM traces t CROSS JOIN spans s ON {} WHERE t.id = ?1 LIMIT ?2",
+                span_key::in_trace("s", "t.key")
+            ),
             params![trace.to_bytes(), MOST_SPANS],
         ),
         _ => Ok(Vec::new()),
@@ -124,28 +134,43 @@ pub(super) fn workflows(
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// One page of all spans, as an OTLP request: those after the place `after`, about `most_bytes`. With it the place of
-/// the last one, and how many there are; `None` where there are no more.
+/// One page of all spans in the order of their arrival, as an OTLP request: at most `most_spans` after the place `after`.
+/// With it the place of the last one that was looked at, and how many there are; `None` where there are no more.
 pub(super) fn export(
     connection: &Connection,
     after: i64,
     since_ns: i64,
     most_spans: usize,
 ) -> Result<Option<(Vec<u8>, i64, usize)>, StoreError> {
-    type Part = (i64, i64, Vec<u8>, Vec<u8>, Vec<u8>);
-    let parts: Vec<Part> = connection
-        .prepare_cached(
-            "SELECT s.key, s.origin, o.resource, o.scope, s.body FROM spans s JOIN origins o ON o.key = s.origin \
-             WHERE s.key > ?1 AND s.end_ns >= ?2 ORDER BY s.key LIMIT ?3",
-        )?
-        .query_map(params![after, since_ns, most_spans as i64], |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
-        })?
-        .collect::<Result<_, _>>()?;
-    let Some(last) = parts.last().map(|part| part.0) else { return Ok(None) };
-    let request =
-        body::frame(parts.iter().map(|(_, origin, resource, scope, body)| {
-            (*origin, resource.as_slice(), scope.as_slice(), body.as_slice())
-        }));
-    Ok(Some((request, last, parts.len())))
+    let mut select = connection.prepare_cached("SELECT origin, body FROM spans WHERE key = ?1 AND end_ns >= ?2")?;
+    let mut origins: BTreeMap<i64, (Vec<u8>, Vec<u8>)> = BTreeMap::new();
+    let mut parts: Vec<(i64, Vec<u8>)> = Vec::new();
+    let (mut place, mut looked_at) = (after.max(0), 0);
+    'rows: while let Some((first, keys)) = arrivals::after(connection, place)? {
+        place = first - 1;
+        for key in keys {
+            if parts.len() == most_spans || looked_at == MOST_LOOKED_AT {
+                break 'rows;
+            }
+            place += 1;
+            looked_at += 1;
+            let part: Option<(i64, Vec<u8>)> =
+                select.query_row([key, since_ns], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+            if let Some((origin, body)) = part {
+                if let Entry::Vacant(entry) = origins.entry(origin) {
+                    entry.insert(origin_of(connection, origin)?);
+                }
+                parts.push((origin, body));
+            }
+        }
+    }
+    if parts.is_empty() && looked_at < MOST_LOOKED_AT {
+        return Ok(None);
+    }
+    let none = (Vec::new(), Vec::new());
+    let request = body::frame(parts.iter().map(|(origin, body)| {
+        let (resource, scope) = origins.get(origin).unwrap_or(&none);
+        (*origin, resource.as_slice(), scope.as_slice(), body.as_slice())
+    }));
+    Ok(Some((request, place, parts.len())))
 }

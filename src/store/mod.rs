@@ -4,22 +4,28 @@
 //! groups by workflow. One thread writes; requests that come while it waits for the disk share the next commit.
 //! [`Store::query`] understands a small language, see [`query`].
 
+mod arrivals;
 mod batch;
 mod body;
+mod content;
 mod error;
 mod exporter;
 mod functions;
 mod handoff_row;
 mod lookup;
+mod migrate;
 mod options;
 mod overview;
 pub mod query;
 mod readers;
+mod request;
 mod retention;
 mod row;
 #[cfg(test)]
 mod samples;
+mod scan;
 mod schema;
+mod span_key;
 mod stats;
 #[allow(clippy::module_inception, reason = "the noun that the folder is about")]
 mod store;
@@ -27,11 +33,14 @@ mod summary;
 mod traffic;
 mod watch;
 mod words;
+mod workflow_row;
 mod writer;
 
+pub use content::{DEFAULT_CONTENT_BYTES, Redact};
 pub use error::StoreError;
 pub use exporter::StoreExporter;
 pub use options::StoreOptions;
+pub use request::Request;
 pub use stats::{AgentStats, BoundaryStats, DecisionStats, Stats};
 pub use store::{Counts, Inserted, Store};
 pub use summary::{HandoffSummary, SpanSummary, WorkflowSummary};

@@ -1,4 +1,8 @@
+use std::sync::Arc;
 use std::time::Duration;
+
+use super::content::{Policy, Redact};
+use crate::model::Clock;
 
 /// How a store keeps what it is given. The defaults suit a machine that does other things too.
 #[derive(Clone, Debug)]
@@ -9,6 +13,8 @@ pub struct StoreOptions {
     pub(super) most_bytes: Option<u64>,
     pub(super) answer_within: Duration,
     pub(super) tidy_every: Duration,
+    pub(super) content: Policy,
+    pub(super) clock: Clock,
 }
 
 impl Default for StoreOptions {
@@ -20,6 +26,8 @@ impl Default for StoreOptions {
             most_bytes: None,
             answer_within: Duration::from_secs(5),
             tidy_every: Duration::from_secs(5),
+            content: Policy::default(),
+            clock: Clock::system(),
         }
     }
 }
@@ -66,6 +74,30 @@ impl StoreOptions {
     #[must_use]
     pub const fn tidy_every(mut self, time: Duration) -> Self {
         self.tidy_every = time;
+        self
+    }
+    /// Where the time of arrival comes from. It is read once, when the store is opened; from then on time only goes by,
+    /// so that a clock that is set meanwhile makes nothing older than it is. Default: the host's clock.
+    #[must_use]
+    pub fn clock(mut self, clock: impl Into<Clock>) -> Self {
+        self.clock = clock.into();
+        self
+    }
+
+    /// Keeps what agents and models said to each other, as spans of other makers carry it (`gen_ai.input.messages`,
+    /// `gen_ai.prompt`, `llm.input_messages.*`, `input.value` and others): of each attribute the first so many bytes, and
+    /// a mark where it was cut. Default: a note of size and hash is kept in its place.
+    #[must_use]
+    pub const fn keep_content(mut self, most_bytes: usize) -> Self {
+        self.content.most_bytes = Some(most_bytes);
+        self
+    }
+
+    /// Takes out of content what nobody shall read, before it is kept. Default: nothing. Without
+    /// [`StoreOptions::keep_content`] there is nothing to redact.
+    #[must_use]
+    pub fn redact(mut self, redactor: impl Redact + 'static) -> Self {
+        self.content.redactor = Some(Arc::new(redactor));
         self
     }
 }

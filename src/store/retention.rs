@@ -1,6 +1,6 @@
 use rusqlite::{Connection, TransactionBehavior, params};
 
-use super::StoreOptions;
+use super::{StoreOptions, arrivals, span_key};
 
 /// The most workflows that one step forgets, so that requests do not wait long for it.
 const WORKFLOWS_A_STEP: i64 = 50;
@@ -20,7 +20,14 @@ pub(super) struct Step {
 
 /// Forgets the workflows that are too old, or the oldest if there is too much; then shrinks the file. Age counts from
 /// the last time that something of the workflow came.
-pub(super) fn step(connection: &mut Connection, options: &StoreOptions, now_ns: i64) -> rusqlite::Result<Step> {
+///
+/// `swept` is the row of arrivals to go on from.
+pub(super) fn step(
+    connection: &mut Connection,
+    options: &StoreOptions,
+    now_ns: i64,
+    swept: &mut i64,
+) -> rusqlite::Result<Step> {
     let number = |connection: &Connection, sql: &str| connection.query_row(sql, [], |row| row.get::<_, i64>(0));
     let free = number(connection, "PRAGMA freelist_count")?;
     let used = (number(connection, "PRAGMA page_count")? - free) * number(connection, "PRAGMA page_size")?;
@@ -35,7 +42,9 @@ pub(super) fn step(connection: &mut Connection, options: &StoreOptions, now_ns: 
     if before_ns > i64::MIN {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         step = forget(&transaction, before_ns)?;
+        let next = arrivals::forget(&transaction, *swept)?;
         transaction.commit()?;
+        *swept = next;
     }
     let free = number(connection, "PRAGMA freelist_count")?;
     if free > 0 {
@@ -50,36 +59,62 @@ fn forget(connection: &Connection, before_ns: i64) -> rusqlite::Result<Step> {
         .prepare_cached("SELECT key FROM workflows WHERE arrived_ns < ?1 ORDER BY arrived_ns LIMIT ?2")?
         .query_map(params![before_ns, WORKFLOWS_A_STEP], |row| row.get(0))?
         .collect::<Result<_, _>>()?;
+    let mut traces = Vec::new();
     for key in &keys {
         for sql in [
             "DELETE FROM findings WHERE handoff IN (SELECT key FROM handoffs WHERE workflow = ?1)",
             "DELETE FROM handoffs WHERE workflow = ?1",
-            "DELETE FROM spans WHERE workflow = ?1",
-            "DELETE FROM traces WHERE workflow = ?1",
-            "DELETE FROM workflows WHERE key = ?1",
         ] {
             connection.prepare_cached(sql)?.execute([key])?;
         }
+        let of_workflow: Vec<i64> = connection
+            .prepare_cached("DELETE FROM workflow_traces WHERE workflow = ?1 RETURNING trace")?
+            .query_map([key], |row| row.get(0))?
+            .collect::<Result<_, _>>()?;
+        for trace in &of_workflow {
+            let (first, last) = span_key::range(*trace);
+            connection
+                .prepare_cached("DELETE FROM spans WHERE key BETWEEN ?2 AND ?3 AND workflow = ?1")?
+                .execute(params![key, first, last])?;
+        }
+        traces.extend(of_workflow);
+        connection.prepare_cached("DELETE FROM workflows WHERE key = ?1")?.execute([key])?;
     }
     // While there is too much, spans of no workflow go as long as they are older than what is kept.
     let oldest_kept: Option<i64> =
         connection.query_row("SELECT min(arrived_ns) FROM workflows", [], |row| row.get(0))?;
     let before_ns = before_ns.min(oldest_kept.unwrap_or(i64::MAX));
-    let spans = connection
+    let spans: Vec<i64> = connection
         .prepare_cached(
             "DELETE FROM spans WHERE key IN \
-             (SELECT key FROM spans WHERE workflow IS NULL AND arrived_ns < ?1 ORDER BY arrived_ns LIMIT ?2)",
+             (SELECT key FROM spans WHERE workflow IS NULL AND arrived_ns < ?1 ORDER BY arrived_ns LIMIT ?2) \
+             RETURNING key",
         )?
-        .execute(params![before_ns, SPANS_A_STEP])?;
+        .query_map(params![before_ns, SPANS_A_STEP], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    traces.extend(spans.iter().map(|key| span_key::trace(*key)));
+    traces.sort_unstable();
+    traces.dedup();
+    for trace in traces {
+        let (first, last) = span_key::range(trace);
+        connection
+            .prepare_cached(
+                "DELETE FROM traces WHERE key = ?1 AND NOT EXISTS (SELECT 1 FROM spans WHERE key BETWEEN ?2 AND ?3) \
+                 AND NOT EXISTS (SELECT 1 FROM workflow_traces WHERE trace = ?1)",
+            )?
+            .execute([trace, first, last])?;
+    }
     // Handoffs that no span of a workflow told of.
-    connection
-        .prepare_cached(
-            "DELETE FROM handoffs WHERE workflow IS NULL \
-             AND NOT EXISTS (SELECT 1 FROM spans WHERE key = s_span OR key = r_span)",
-        )?
-        .execute([])?;
+    for sql in [
+        "DELETE FROM findings WHERE handoff IN (SELECT key FROM handoffs WHERE workflow IS NULL \
+         AND NOT EXISTS (SELECT 1 FROM spans WHERE key = s_span OR key = r_span))",
+        "DELETE FROM handoffs WHERE workflow IS NULL \
+         AND NOT EXISTS (SELECT 1 FROM spans WHERE key = s_span OR key = r_span)",
+    ] {
+        connection.prepare_cached(sql)?.execute([])?;
+    }
     Ok(Step {
         workflows: keys.len() as u64,
-        more: keys.len() as i64 == WORKFLOWS_A_STEP || spans as i64 == SPANS_A_STEP,
+        more: keys.len() as i64 == WORKFLOWS_A_STEP || spans.len() as i64 == SPANS_A_STEP,
     })
 }

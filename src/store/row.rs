@@ -1,26 +1,31 @@
 use std::sync::Arc;
 
-use super::body;
+use bytes::Bytes;
+
+use super::content::{Done, Policy};
+use super::scan::{self, Part, Scanned};
 use super::words::{HandoffKey, SpanType, VerdictWord};
-use crate::model::{AttributeValue, Resource, Rung, Scope, Span, Timestamp};
+use super::{StoreError, body};
+use crate::model::{Resource, Rung, Scope, Span, SpanKind};
 use crate::store::words;
 
 /// One span, ready to be written: its columns, and all of it as a body. Made outside the writer, which has little time.
+/// Texts are places in the body.
 #[derive(Debug)]
 pub(super) struct SpanRow {
     pub(super) trace_id: [u8; 16],
     pub(super) span_id: [u8; 8],
     pub(super) parent_id: Option<[u8; 8]>,
-    pub(super) workflow: Option<String>,
+    workflow: Option<Part>,
     pub(super) kind: SpanType,
-    pub(super) subtype: Option<String>,
-    pub(super) name: String,
+    subtype: Option<Part>,
+    name: Part,
     pub(super) start_ns: i64,
     pub(super) end_ns: i64,
     pub(super) error: bool,
     pub(super) origin: Arc<Origin>,
-    pub(super) body: Vec<u8>,
-    pub(super) side: Option<Box<Side>>,
+    pub(super) body: Bytes,
+    pub(super) side: Option<Side>,
     pub(super) root: Option<Root>,
 }
 
@@ -38,8 +43,8 @@ pub(super) struct Side {
     pub(super) id: HandoffKey,
     pub(super) is_sender: bool,
     pub(super) parent: Option<HandoffKey>,
-    pub(super) from: Option<String>,
-    pub(super) to: Option<String>,
+    from: Option<Part>,
+    to: Option<Part>,
     /// 0 not said, 1 delegation, 2 transfer.
     pub(super) kind: i64,
     pub(super) verdict: VerdictWord,
@@ -53,19 +58,18 @@ pub(super) struct Side {
     pub(super) quality: Option<f64>,
 }
 
-/// What the root span of a workflow says.
+/// What the root span of a workflow says; its name is the subtype.
 #[derive(Clone, Debug)]
 pub(super) struct Root {
-    pub(super) name: Option<String>,
-    pub(super) outcome: Option<String>,
+    outcome: Option<Part>,
     pub(super) ok: Option<bool>,
 }
 
 /// Makes rows of the spans of one request. Spans that share a resource and a scope share an origin.
-pub(super) fn rows(spans: Vec<Span>) -> Vec<SpanRow> {
+pub(super) fn rows(spans: Vec<Span>, policy: &Policy, done: &mut Done) -> Result<Vec<SpanRow>, StoreError> {
     let mut last: Option<(Arc<Resource>, Arc<Scope>, Arc<Origin>)> = None;
     let mut rows = Vec::with_capacity(spans.len());
-    for span in spans {
+    for mut span in spans {
         let origin = match &last {
             Some((resource, scope, origin))
                 if Arc::ptr_eq(resource, &span.resource) && Arc::ptr_eq(scope, &span.scope) =>
@@ -73,19 +77,25 @@ pub(super) fn rows(spans: Vec<Span>) -> Vec<SpanRow> {
                 Arc::clone(origin)
             }
             _ => {
-                let origin = Arc::new(Origin::new(&span.resource, &span.scope));
+                let origin =
+                    Arc::new(Origin::new(body::encode_resource(&span.resource), body::encode_scope(&span.scope)));
                 last = Some((Arc::clone(&span.resource), Arc::clone(&span.scope), Arc::clone(&origin)));
                 origin
             }
         };
-        rows.push(SpanRow::new(span, origin));
+        let of_span = policy.apply(&mut span);
+        done.left_out += of_span.left_out;
+        done.cut += of_span.cut;
+        let bytes = Bytes::from(body::encode_span(&span));
+        let scanned = scan::span(&bytes).ok_or(StoreError::Unreadable { name: span.name })?;
+        rows.push(SpanRow::new(scanned, bytes, origin));
     }
-    rows
+    Ok(rows)
 }
 
 impl Origin {
-    fn new(resource: &Resource, scope: &Scope) -> Self {
-        let (resource, scope) = (body::encode_resource(resource), body::encode_scope(scope));
+    /// From a `Resource` and an `InstrumentationScope` message.
+    pub(super) fn new(resource: Vec<u8>, scope: Vec<u8>) -> Self {
         let mut hasher = blake3::Hasher::new();
         hasher.update(&(resource.len() as u64).to_le_bytes()).update(&resource).update(&scope);
         Self { digest: *hasher.finalize().as_bytes(), resource, scope }
@@ -93,86 +103,138 @@ impl Origin {
 }
 
 impl SpanRow {
-    fn new(span: Span, origin: Arc<Origin>) -> Self {
-        let kind = SpanType::of(&span);
-        let workflow = ["wilco.workflow.id", "gen_ai.conversation.id"]
-            .into_iter()
-            .find_map(|name| span.attributes.text(name).filter(|id| !id.is_empty()))
-            .map(str::to_owned);
+    /// A row of a `Span` message and what was read in it.
+    pub(super) fn new(span: Scanned, body: Bytes, origin: Arc<Origin>) -> Self {
+        let kind = SpanType::of(&span, &body);
+        let workflow = span.workflow.clone().or_else(|| span.conversation.clone());
+        let subtype = kind.subtype(&span);
+        let root = (kind == SpanType::Workflow).then(|| Root { outcome: span.outcome.clone(), ok: span.ok });
         Self {
-            trace_id: span.trace_id.to_bytes(),
-            span_id: span.span_id.to_bytes(),
-            parent_id: span.parent_span_id.map(|id| id.to_bytes()),
+            trace_id: span.trace_id,
+            span_id: span.span_id,
+            parent_id: span.parent_id,
             workflow,
             kind,
-            subtype: kind.subtype(&span),
-            start_ns: nanos(span.start),
-            end_ns: nanos(span.end),
-            error: span.status.is_error(),
+            subtype,
+            name: span.name.clone(),
+            start_ns: nanos(span.start_ns),
+            end_ns: nanos(span.end_ns),
+            error: span.is_error,
             origin,
-            body: body::encode_span(&span),
-            side: Side::of(&span, kind).map(Box::new),
-            root: (kind == SpanType::Workflow).then(|| Root {
-                name: kind.subtype(&span),
-                outcome: span.attributes.text("wilco.workflow.outcome").map(str::to_owned),
-                ok: span.attributes.bool("wilco.workflow.ok"),
-            }),
-            name: span.name,
+            side: Side::of(&span, &body, kind),
+            root,
+            body,
         }
+    }
+
+    pub(super) fn workflow(&self) -> Option<&str> {
+        self.workflow.as_ref().map(|part| text(&self.body, part))
+    }
+
+    pub(super) fn subtype(&self) -> Option<&str> {
+        self.subtype.as_ref().map(|part| text(&self.body, part))
+    }
+
+    pub(super) fn name(&self) -> &str {
+        text(&self.body, &self.name)
+    }
+
+    pub(super) fn outcome(&self) -> Option<&str> {
+        self.root.as_ref()?.outcome.as_ref().map(|part| text(&self.body, part))
+    }
+
+    /// Who hands over.
+    pub(super) fn from(&self) -> Option<&str> {
+        self.side.as_ref()?.from.as_ref().map(|part| text(&self.body, part))
+    }
+
+    /// Who takes.
+    pub(super) fn to(&self) -> Option<&str> {
+        self.side.as_ref()?.to.as_ref().map(|part| text(&self.body, part))
     }
 
     /// How much memory it takes, about.
     pub(super) fn weight(&self) -> usize {
-        size_of::<Self>() + size_of::<Side>() + self.body.len() + self.name.len() + 128
+        size_of::<Self>() + self.body.len() + 128
     }
 }
 
+/// The text at a place in a body; it was read there.
+pub(super) fn text<'a>(body: &'a [u8], part: &Part) -> &'a str {
+    let bytes = body.get(part.start as usize..part.end as usize).unwrap_or_default();
+    std::str::from_utf8(bytes).unwrap_or_default()
+}
+
 impl Side {
-    fn of(span: &Span, kind: SpanType) -> Option<Self> {
+    fn of(span: &Scanned, body: &[u8], kind: SpanType) -> Option<Self> {
         let is_sender = match kind {
             SpanType::Handoff => true,
             SpanType::Process => false,
             _ => return None,
         };
-        let attributes = &span.attributes;
-        let owned = |name: &str| attributes.text(name).map(str::to_owned);
-        let (turn, size) = if is_sender {
-            ("wilco.handoff.attempt", "wilco.content.size")
-        } else {
-            ("wilco.delivery.count", "wilco.content.size.received")
-        };
+        let (turn, size) = if is_sender { (span.attempt, span.size) } else { (span.deliveries, span.size_received) };
+        let word = |part: &Option<Part>| part.as_ref().map(|part| text(body, part));
+        let list = span.mismatches.as_ref().and_then(|part| body.get(part.start as usize..part.end as usize));
         Some(Self {
-            id: HandoffKey::new(attributes.text("wilco.handoff.id")?),
+            id: HandoffKey::new(word(&span.handoff)?),
             is_sender,
-            parent: attributes.text("wilco.handoff.parent").map(HandoffKey::new),
-            from: owned("wilco.handoff.from"),
-            to: owned("wilco.handoff.to"),
-            kind: match attributes.text("wilco.handoff.kind") {
+            parent: word(&span.parent).map(HandoffKey::new),
+            from: span.from.clone(),
+            to: span.to.clone(),
+            kind: match word(&span.handoff_kind) {
                 Some("delegation") => 1,
                 Some("transfer") => 2,
                 _ => 0,
             },
-            verdict: attributes.text("wilco.verdict").map_or(VerdictWord::Pending, VerdictWord::read),
-            mismatches: attributes
-                .get("wilco.mismatches")
-                .and_then(AttributeValue::as_list)
-                .unwrap_or_default()
-                .iter()
-                .filter_map(|word| words::mismatch_bit(word.as_text()?))
+            verdict: word(&span.verdict).map_or(VerdictWord::Pending, VerdictWord::read),
+            mismatches: scan::texts(list.unwrap_or_default())
+                .filter_map(words::mismatch_bit)
                 .fold(0, |bits, bit| bits | 1 << bit),
-            rung: attributes
-                .text("wilco.rung")
+            rung: word(&span.rung)
                 .and_then(|word| Rung::ALL.iter().position(|rung| rung.as_str() == word))
                 .map_or(0, |at| at as i64),
-            turn: attributes.int(turn).unwrap_or(1).max(1),
-            size: attributes.int(size),
-            age_ms: attributes.number("wilco.context.age_ms"),
-            quality: attributes.number("wilco.result.quality"),
+            turn: turn.unwrap_or(1).max(1),
+            size,
+            age_ms: span.age_ms,
+            quality: span.quality,
         })
     }
 }
 
+impl SpanType {
+    fn of(span: &Scanned, body: &[u8]) -> Self {
+        if span.handoff.is_some() {
+            match SpanKind::from_number(span.kind.cast_signed()) {
+                SpanKind::Consumer => return Self::Process,
+                SpanKind::Producer | SpanKind::Client => return Self::Handoff,
+                _ => {}
+            }
+        }
+        let first_word = text(body, &span.name).split(' ').next().unwrap_or_default();
+        match (first_word, span.operation.as_ref().map(|part| text(body, part))) {
+            _ if span.is_decision => Self::Decision,
+            _ if span.is_join => Self::Join,
+            _ if span.is_iteration => Self::Iteration,
+            (_, Some("invoke_workflow")) | ("invoke_workflow", None) => Self::Workflow,
+            (_, Some("execute_tool")) | ("execute_tool", None) => Self::Tool,
+            (_, Some("invoke_agent")) | ("invoke_agent", None) => Self::Agent,
+            _ => Self::Foreign,
+        }
+    }
+
+    /// What of its type a span is: of a decision which type, of a tool which one.
+    fn subtype(self, span: &Scanned) -> Option<Part> {
+        match self {
+            Self::Decision => span.decision.clone(),
+            Self::Tool => span.tool.clone(),
+            Self::Agent => span.agent.clone(),
+            Self::Workflow => span.workflow_name.clone(),
+            _ => None,
+        }
+    }
+}
+
 /// Nanoseconds as SQLite can hold them: to the year 2262.
-fn nanos(at: Timestamp) -> i64 {
-    i64::try_from(at.unix_nanos()).unwrap_or(i64::MAX)
+fn nanos(at: u64) -> i64 {
+    i64::try_from(at).unwrap_or(i64::MAX)
 }

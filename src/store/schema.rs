@@ -2,14 +2,31 @@ use std::path::Path;
 
 use rusqlite::{Connection, ErrorCode};
 
-use super::StoreError;
+use super::{StoreError, migrate};
 
 /// Says whose database a file is ("wilc"), in its header.
 const APPLICATION_ID: i64 = 0x7769_6c63;
 
 /// Each step makes of the schema before it the next one; the first begins with an empty file. A step that was released
 /// is never changed.
-const STEPS: [&str; 2] = [include_str!("schema/v1.sql"), include_str!("schema/v2.sql")];
+const STEPS: [&[Step]; 3] = [
+    &[Step::Sql(include_str!("schema/v1.sql"))],
+    &[Step::Sql(include_str!("schema/v2.sql"))],
+    &[
+        Step::Sql(include_str!("schema/v3.sql")),
+        Step::Code(migrate::spans_by_trace),
+        Step::Sql(include_str!("schema/v3_end.sql")),
+    ],
+];
+
+/// What a step does.
+enum Step {
+    Sql(&'static str),
+    Code(fn(&Connection) -> rusqlite::Result<()>),
+}
+
+/// Bytes of a page of a new file: a span of ours is some 1,200 bytes, and larger pages hold more of them for each write.
+const PAGE_BYTES: u32 = 8_192;
 
 /// The schema that this program writes.
 pub(super) const NEWEST: i64 = STEPS.len() as i64;
@@ -23,14 +40,21 @@ pub(super) fn prepare(connection: &mut Connection, path: &Path) -> Result<(), St
     let damaged = |error: rusqlite::Error| damage(path, error);
     if found == 0 {
         // Has to be said before the first table is made.
-        connection.execute_batch("PRAGMA auto_vacuum = INCREMENTAL").map_err(damaged)?;
+        let sql = format!("PRAGMA page_size = {PAGE_BYTES}; PRAGMA auto_vacuum = INCREMENTAL");
+        connection.execute_batch(&sql).map_err(damaged)?;
     }
     connection.execute_batch("PRAGMA journal_mode = WAL").map_err(damaged)?;
     let change = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).map_err(damaged)?;
     // Another process may have been faster.
     let found: i64 = change.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(damaged)?;
-    for step in STEPS.iter().skip(usize::try_from(found).unwrap_or(0)) {
-        change.execute_batch(step)?;
+    if found > 0 {
+        tracing::info!(target: "wilco", "{}: is brought from schema {found} to {NEWEST}", path.display());
+    }
+    for step in STEPS.into_iter().skip(usize::try_from(found).unwrap_or(0)).flatten() {
+        match step {
+            Step::Sql(sql) => change.execute_batch(sql)?,
+            Step::Code(run) => run(&change)?,
+        }
     }
     change.pragma_update(None, "application_id", APPLICATION_ID)?;
     change.pragma_update(None, "user_version", NEWEST)?;

@@ -2,10 +2,13 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 
+use bytes::Bytes;
 use rusqlite::{Connection, OpenFlags};
 
+use super::content::Done;
 use super::query::{Answer, Query};
 use super::readers::{self, Readers};
+use super::request::{self, Request};
 use super::stats::{self, Stats};
 use super::watch::Watch;
 use super::writer::Writer;
@@ -58,6 +61,10 @@ pub struct Counts {
     pub failed: u64,
     /// Workflows forgotten.
     pub forgotten: u64,
+    /// Attributes with content of which only size and hash are kept.
+    pub content_left_out: u64,
+    /// Attributes with content that are kept, but not to the end.
+    pub content_cut: u64,
     /// Bytes of spans that wait to be written, now.
     pub waiting_bytes: u64,
 }
@@ -101,7 +108,7 @@ impl Store {
         options: StoreOptions,
     ) -> Result<Self, StoreError> {
         readers::tune(&connection)?;
-        connection.execute_batch("PRAGMA cache_size = -8192")?;
+        connection.execute_batch("PRAGMA cache_size = -16384")?;
         if let Some(bytes) = options.most_bytes {
             let page: i64 = connection.query_row("PRAGMA page_size", [], |row| row.get(0))?;
             let pages = i64::try_from(bytes).unwrap_or(i64::MAX) / page.max(1);
@@ -127,15 +134,12 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Overloaded`] and [`StoreError::Full`] mean that the same spans can be sent again later.
+    /// [`StoreError::Unreadable`] means that they cannot.
     ///
     /// # Cancel safety
     /// The spans may or may not be kept; sending them again does no harm.
     pub async fn insert(&self, spans: Vec<Span>) -> Result<Inserted, StoreError> {
-        if spans.is_empty() {
-            return Ok(Inserted::default());
-        }
-        let answer = self.inner.writer.submit(row::rows(spans))?;
-        answer.await.unwrap_or(Err(StoreError::Closed))
+        self.insert_request(self.rows(spans)?).await
     }
 
     /// As [`Store::insert`], for code that may block.
@@ -146,8 +150,38 @@ impl Store {
         if spans.is_empty() {
             return Ok(Inserted::default());
         }
-        let answer = self.inner.writer.submit(row::rows(spans))?;
+        let answer = self.inner.writer.submit(self.rows(spans)?)?;
         answer.blocking_recv().unwrap_or(Err(StoreError::Closed))
+    }
+
+    /// Reads a request in OTLP/protobuf for [`Store::insert_request`]. This is the quickest way in: a span that is
+    /// written as exporters do is kept as it came, without decoding it.
+    ///
+    /// # Errors
+    /// [`StoreError::Otlp`] where it is no such request, or over one of the [limits](crate::otlp::limits).
+    pub fn read(&self, request: &Bytes) -> Result<Request, StoreError> {
+        request::read(request, &self.inner.options.content)
+    }
+
+    /// Takes a request in, as [`Store::insert`] does.
+    ///
+    /// # Errors
+    /// As for [`Store::insert`].
+    ///
+    /// # Cancel safety
+    /// As for [`Store::insert`].
+    pub async fn insert_request(&self, request: Request) -> Result<Inserted, StoreError> {
+        if request.is_empty() {
+            return Ok(Inserted::default());
+        }
+        let answer = self.inner.writer.submit(request)?;
+        answer.await.unwrap_or(Err(StoreError::Closed))
+    }
+
+    fn rows(&self, spans: Vec<Span>) -> Result<Request, StoreError> {
+        let mut content = Done::default();
+        let rows = row::rows(spans, &self.inner.options.content, &mut content)?;
+        Ok(Request { rows, content })
     }
 
     /// Takes the spans that this process makes itself, as an exporter of OpenTelemetry does.
@@ -312,7 +346,8 @@ impl Store {
 
     /// A page of all spans as an OTLP/protobuf request, in the order of their arrival: at most `most_spans` after the
     /// place `after` (0 for the first page), without those that ended before `since`. With it comes the place for the
-    /// next page, and how many spans it has. `None` where there are no more.
+    /// next page, and how many spans it has, which may be none on the way to those since `since`. `None` where there are no
+    /// more.
     ///
     /// # Errors
     /// [`StoreError`] where the file cannot be read.
@@ -342,6 +377,8 @@ impl Store {
             refused: get(&counts.refused),
             failed: get(&counts.failed),
             forgotten: get(&counts.forgotten),
+            content_left_out: get(&counts.content_left_out),
+            content_cut: get(&counts.content_cut),
             waiting_bytes: self.inner.writer.waiting() as u64,
         }
     }

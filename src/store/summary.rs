@@ -1,5 +1,6 @@
 use rusqlite::Row;
 
+use super::span_key;
 use super::words::{HandoffKey, SpanType, VerdictWord, mismatch_words};
 use crate::model::{Rung, Timestamp};
 
@@ -156,7 +157,8 @@ pub struct SpanSummary {
 impl SpanSummary {
     pub(super) fn columns(s: &str, w: &str) -> String {
         format!(
-            "{s}.type, {s}.name, {s}.trace_id, {s}.span_id, {s}.parent_id, {w}.id, {s}.start_ns, {s}.end_ns, {s}.error"
+            "{s}.type, {s}.name, {}, {s}.span_id, {s}.parent_id, {w}.id, {s}.start_ns, {s}.end_ns, {s}.error",
+            span_key::trace_id(s)
         )
     }
 

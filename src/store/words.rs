@@ -3,7 +3,7 @@
 use rusqlite::ToSql;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 
-use crate::model::{MismatchKind, Span, SpanKind};
+use crate::model::MismatchKind;
 
 /// The bit of a mismatch kind: its place in the vocabulary. `None` for a word that is no kind.
 pub(super) fn mismatch_bit(word: &str) -> Option<u32> {
@@ -46,39 +46,6 @@ impl SpanType {
 
     pub(super) fn word(number: i64) -> &'static str {
         Self::ALL.iter().find(|(kind, _)| *kind as i64 == number).map_or("other", |(_, word)| word)
-    }
-
-    pub(super) fn of(span: &Span) -> Self {
-        let attributes = &span.attributes;
-        if attributes.get("wilco.handoff.id").is_some_and(|id| id.as_text().is_some()) {
-            match span.kind {
-                SpanKind::Consumer => return Self::Process,
-                SpanKind::Producer | SpanKind::Client => return Self::Handoff,
-                _ => {}
-            }
-        }
-        let first_word = span.name.split(' ').next().unwrap_or_default();
-        match (first_word, attributes.text("gen_ai.operation.name")) {
-            _ if attributes.get("wilco.decision.type").is_some() => Self::Decision,
-            _ if attributes.get("wilco.join.expected").is_some() => Self::Join,
-            _ if attributes.get("wilco.iteration").is_some() => Self::Iteration,
-            (_, Some("invoke_workflow")) | ("invoke_workflow", None) => Self::Workflow,
-            (_, Some("execute_tool")) | ("execute_tool", None) => Self::Tool,
-            (_, Some("invoke_agent")) | ("invoke_agent", None) => Self::Agent,
-            _ => Self::Foreign,
-        }
-    }
-
-    /// What of its type a span is: of a decision which type, of a tool which one.
-    pub(super) fn subtype(self, span: &Span) -> Option<String> {
-        let name = match self {
-            Self::Decision => "wilco.decision.type",
-            Self::Tool => "gen_ai.tool.name",
-            Self::Agent => "gen_ai.agent.name",
-            Self::Workflow => "gen_ai.workflow.name",
-            _ => return None,
-        };
-        span.attributes.text(name).map(str::to_owned)
     }
 }
 

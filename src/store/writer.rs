@@ -8,15 +8,14 @@ use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::{broadcast, oneshot};
 
 use super::batch::Batch;
+use super::content::Done;
+use super::request::Request;
 use super::row::SpanRow;
 use super::{Inserted, StoreError, StoreOptions, retention};
 use crate::model::Timestamp;
 
-/// The most spans that one commit waits for.
-const MOST_SPANS: usize = 20_000;
-
-/// How long spans are collected for one commit, at most. Whoever waits longest waits for this and for the disk.
-const GROUP_FOR: Duration = Duration::from_millis(25);
+/// The most spans of one commit, about: who waits longest waits for so many, and for the disk.
+const MOST_SPANS: usize = 5_000;
 
 /// The most requests that wait; their bytes are bounded besides.
 const MOST_JOBS: usize = 4_096;
@@ -51,17 +50,20 @@ pub(super) struct Counts {
     pub(super) refused: AtomicU64,
     pub(super) failed: AtomicU64,
     pub(super) forgotten: AtomicU64,
+    pub(super) content_left_out: AtomicU64,
+    pub(super) content_cut: AtomicU64,
 }
 
 #[derive(Debug)]
 struct Job {
     rows: Vec<SpanRow>,
+    content: Done,
     weight: usize,
     reply: oneshot::Sender<Result<Inserted, StoreError>>,
 }
 
-/// The host's clock as it was when the store was opened, and the time since: a clock that jumps meanwhile makes nothing
-/// older than it is.
+/// The clock as it was when the store was opened, and the time since: a clock that jumps meanwhile makes nothing older
+/// than it is. One that was set back before goes on from the last arrival, so that new spans are the newest.
 #[derive(Clone, Copy, Debug)]
 struct SteadyClock {
     opened: Timestamp,
@@ -77,13 +79,15 @@ impl SteadyClock {
 impl Writer {
     pub(super) fn start(connection: Arc<Mutex<Connection>>, options: &StoreOptions) -> Result<Self, StoreError> {
         let (jobs, incoming) = sync_channel(MOST_JOBS);
+        let last = last_arrival(&connection.lock().unwrap_or_else(PoisonError::into_inner))?;
         let shared = Arc::new(Shared {
             waiting: AtomicUsize::new(0),
             counts: Counts::default(),
             changes: broadcast::Sender::new(CHANGES_KEPT),
-            clock: SteadyClock { opened: Timestamp::now(), since: Instant::now() },
+            clock: SteadyClock { opened: options.clock.now().max(last), since: Instant::now() },
         });
-        let work = Work { connection, shared: Arc::clone(&shared), options: options.clone(), complained: None };
+        let work =
+            Work { connection, shared: Arc::clone(&shared), options: options.clone(), complained: None, swept: 0 };
         let thread = std::thread::Builder::new()
             .name("wilco-store".to_owned())
             .spawn(move || work.run(&incoming))
@@ -103,8 +107,9 @@ impl Writer {
     /// Puts rows in line. The receiver hears when they are committed.
     pub(super) fn submit(
         &self,
-        rows: Vec<SpanRow>,
+        request: Request,
     ) -> Result<oneshot::Receiver<Result<Inserted, StoreError>>, StoreError> {
+        let Request { rows, content } = request;
         let weight = rows.iter().map(SpanRow::weight).sum();
         let waiting = self.shared.waiting.fetch_add(weight, Ordering::Relaxed);
         let overloaded = || {
@@ -118,7 +123,7 @@ impl Writer {
         }
         let (reply, answer) = oneshot::channel();
         let jobs = self.jobs.as_ref().ok_or(StoreError::Closed)?;
-        match jobs.try_send(Job { rows, weight, reply }) {
+        match jobs.try_send(Job { rows, content, weight, reply }) {
             Ok(()) => Ok(answer),
             Err(TrySendError::Full(_)) => Err(overloaded()),
             Err(TrySendError::Disconnected(_)) => Err(StoreError::Closed),
@@ -142,6 +147,8 @@ struct Work {
     options: StoreOptions,
     /// When it was last said that nothing can be written.
     complained: Option<Instant>,
+    /// Where to go on forgetting the order of arrival.
+    swept: i64,
 }
 
 impl Work {
@@ -164,22 +171,33 @@ impl Work {
         }
     }
 
+    /// One commit for the first request and all that wait by then.
     fn commit_group(&mut self, first: Job, incoming: &Receiver<Job>) {
-        let mut group: Vec<(Job, Inserted)> = Vec::new();
-        let outcome = self.write(first, incoming, &mut group);
-        let weight: usize = group.iter().map(|(job, _)| job.weight).sum();
+        let mut spans = first.rows.len();
+        let mut group = vec![first];
+        while spans < MOST_SPANS
+            && let Ok(job) = incoming.try_recv()
+        {
+            spans += job.rows.len();
+            group.push(job);
+        }
+        let outcome = self.write(&group);
+        let weight: usize = group.iter().map(|job| job.weight).sum();
         let counts = &self.shared.counts;
         match outcome {
-            Ok(changes) => {
+            Ok((fresh, changes)) => {
                 counts.commits.fetch_add(1, Ordering::Relaxed);
-                for (job, inserted) in group {
+                for (job, spans) in group.into_iter().zip(fresh) {
+                    let inserted = Inserted { spans, duplicates: job.rows.len() as u64 - spans };
                     counts.spans.fetch_add(inserted.spans, Ordering::Relaxed);
                     counts.duplicates.fetch_add(inserted.duplicates, Ordering::Relaxed);
+                    self.count_content(job.content);
                     // Whoever asked may be gone.
                     let _ = job.reply.send(Ok(inserted));
                 }
                 self.complained = None;
                 if !changes.is_empty() {
+                    // Nobody may be watching.
                     let _ = self.shared.changes.send(changes.into());
                 }
             }
@@ -190,7 +208,7 @@ impl Work {
                     self.complained = Some(Instant::now());
                     tracing::error!(target: "wilco", "spans are refused: {error}");
                 }
-                for (job, _) in group {
+                for job in group {
                     let _ = job.reply.send(Err(again(&error)));
                 }
             }
@@ -198,46 +216,34 @@ impl Work {
         self.shared.waiting.fetch_sub(weight, Ordering::Relaxed);
     }
 
-    /// One transaction over the first request and all that wait by then. Whatever was taken out of the line is in
-    /// `group` afterwards. Gives the keys of the handoffs that changed, if somebody watches.
-    fn write(
-        &self,
-        first: Job,
-        incoming: &Receiver<Job>,
-        group: &mut Vec<(Job, Inserted)>,
-    ) -> rusqlite::Result<Vec<i64>> {
-        group.push((first, Inserted::default()));
-        let now_ns = self.shared.clock.now_ns();
+    /// One transaction over these requests. Gives of each how many spans are new, and the keys of the handoffs that
+    /// changed.
+    fn write(&self, group: &[Job]) -> rusqlite::Result<(Vec<u64>, Vec<i64>)> {
+        let requests: Vec<&[SpanRow]> = group.iter().map(|job| &job.rows[..]).collect();
         let mut connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let mut batch = Batch::begin(&transaction)?;
-        let begun = Instant::now();
-        let mut spans = 0;
-        let mut at = 0;
-        while at < group.len() {
-            let (job, inserted) = &mut group[at];
-            let before = batch.fresh;
-            for row in &job.rows {
-                batch.add(&transaction, row, now_ns)?;
-            }
-            inserted.spans = batch.fresh - before;
-            inserted.duplicates = job.rows.len() as u64 - inserted.spans;
-            spans += job.rows.len();
-            at += 1;
-            if spans < MOST_SPANS && begun.elapsed() < GROUP_FOR {
-                group.extend(incoming.try_recv().ok().map(|job| (job, Inserted::default())));
-            }
-        }
-        let changes = if self.shared.changes.receiver_count() > 0 { batch.changed() } else { Vec::new() };
-        batch.finish(&transaction, now_ns)?;
+        let mut batch = Batch::begin(&transaction, self.shared.clock.now_ns())?;
+        let fresh = batch.add(&requests)?;
+        let changes = batch.finish()?;
         transaction.commit()?;
-        Ok(changes)
+        Ok((fresh, changes))
+    }
+
+    fn count_content(&self, content: Done) {
+        let counts = &self.shared.counts;
+        counts.content_cut.fetch_add(content.cut, Ordering::Relaxed);
+        if counts.content_left_out.fetch_add(content.left_out, Ordering::Relaxed) == 0 && content.left_out > 0 {
+            tracing::info!(
+                target: "wilco",
+                "spans came with what agents and models said: only its size and hash are kept (--keep-content keeps it)"
+            );
+        }
     }
 
     /// Forgets a little of what is too old or too much; whether there is more to do.
-    fn tidy(&self) -> bool {
+    fn tidy(&mut self) -> bool {
         let mut connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
-        match retention::step(&mut connection, &self.options, self.shared.clock.now_ns()) {
+        match retention::step(&mut connection, &self.options, self.shared.clock.now_ns(), &mut self.swept) {
             Ok(step) => {
                 self.shared.counts.forgotten.fetch_add(step.workflows, Ordering::Relaxed);
                 step.more
@@ -250,10 +256,16 @@ impl Work {
     }
 }
 
+fn last_arrival(connection: &Connection) -> rusqlite::Result<Timestamp> {
+    let last: Option<i64> = connection.query_row("SELECT max(arrived_ns) FROM workflows", [], |row| row.get(0))?;
+    Ok(Timestamp::from_unix_nanos(last.map_or(0, i64::unsigned_abs)))
+}
+
 /// One failure for each request of its group.
 fn again(error: &StoreError) -> StoreError {
     match error {
         StoreError::Full => StoreError::Full,
+        StoreError::Corrupt { reason } => StoreError::Corrupt { reason: reason.clone() },
         other => StoreError::Database(match other {
             StoreError::Database(why) => why.clone(),
             other => other.to_string(),

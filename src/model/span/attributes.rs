@@ -68,6 +68,15 @@ impl Attributes {
     }
 }
 
+impl IntoIterator for Attributes {
+    type Item = (String, AttributeValue);
+    type IntoIter = std::vec::IntoIter<Self::Item>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}
+
 impl FromIterator<(String, AttributeValue)> for Attributes {
     fn from_iter<I: IntoIterator<Item = (String, AttributeValue)>>(values: I) -> Self {
         let mut values: Vec<_> = values.into_iter().collect();

@@ -61,7 +61,9 @@ fn lines(
     let (what, columns, time) = match entity {
         Entity::Handoff => ("handoffs", HandoffSummary::columns("e0", "w"), "e0.start_ns"),
         Entity::Span => {
-            ("spans", SpanSummary::columns("e0", "w"), if selection.indexed_types { "e0.start_ns" } else { "e0.key" })
+            // Keys of spans follow the order in which their traces came.
+            let by_key = selection.in_order && !selection.indexed_types;
+            ("spans", SpanSummary::columns("e0", "w"), if by_key { "e0.key" } else { "e0.start_ns" })
         }
         Entity::Workflow => ("workflows", WorkflowSummary::columns("e0"), "e0.arrived_ns"),
     };

@@ -1,5 +1,6 @@
 use super::ast::Entity;
 use crate::model::{MismatchKind, Rung};
+use crate::store::span_key;
 use crate::store::words::{SpanType, VerdictWord};
 
 /// What a name means on an entity: where its value is, and of which type it is.
@@ -13,6 +14,8 @@ pub(super) enum Field {
     HandoffId(String),
     /// A column of so many bytes, written in hexadecimal.
     Hex(String, usize),
+    /// The trace of the span with this alias.
+    Trace(String),
     /// An expression that is a number.
     Number(String),
     /// An expression that is true or false.
@@ -69,7 +72,7 @@ fn span(s: &str, name: &str) -> Option<Field> {
     Some(match name {
         "type" => words(format!("{s}.type"), SpanType::ALL.map(|(kind, word)| (kind as i64, word)).into(), false),
         "name" => Field::Text(format!("{s}.name")),
-        "trace_id" => Field::Hex(format!("{s}.trace_id"), 16),
+        "trace_id" => Field::Trace(s.to_owned()),
         "span_id" => Field::Hex(format!("{s}.span_id"), 8),
         "parent_span_id" => Field::Hex(format!("{s}.parent_id"), 8),
         "workflow" => Field::Workflow(format!("{s}.workflow")),
@@ -121,13 +124,15 @@ fn places(entity: Entity, alias: &str) -> [String; 4] {
         ],
         Entity::Workflow => {
             let root = format!(
-                "FROM spans WHERE workflow = {alias}.key AND type = {} ORDER BY end_ns DESC LIMIT 1",
+                "FROM workflow_traces l CROSS JOIN spans s ON {} WHERE l.workflow = {alias}.key \
+                 AND s.workflow = {alias}.key AND s.type = {} ORDER BY s.end_ns DESC LIMIT 1",
+                span_key::in_trace("s", "l.trace"),
                 SpanType::Workflow as i64
             );
             [
-                format!("(SELECT body {root})"),
+                format!("(SELECT s.body {root})"),
                 "NULL".to_owned(),
-                format!("(SELECT resource FROM origins WHERE key = (SELECT origin {root}))"),
+                format!("(SELECT resource FROM origins WHERE key = (SELECT s.origin {root}))"),
                 "NULL".to_owned(),
             ]
         }

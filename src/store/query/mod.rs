@@ -27,7 +27,8 @@
 //! A comparison with something that is absent does not hold, and neither does its opposite: `NOT x = 1` holds where there
 //! is no `x`, `x != 1` does not. A list holds what any of its values holds.
 //!
-//! Answers have the newest first, and at most 100 lines if no limit is given. `count`, `rate` (per second, over the span
+//! Answers have the newest first (spans of all types have those of the newest trace first), and at most 100 lines if no
+//! limit is given. `count`, `rate` (per second, over the span
 //! of time asked for by `last`, else from the first to the last that counts), `sum`, `avg`, `min`, `max`, `p50`, `p90`,
 //! `p95`, `p99` make lines of groups. Fields are bound as parameters, never pasted into SQL.
 

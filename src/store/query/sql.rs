@@ -4,6 +4,7 @@ use super::QueryError;
 use super::ast::{Entity, Expr, Name, Node, Operator, Relation, Value, ValueKind};
 use super::field::{self, Field};
 use crate::model::Timestamp;
+use crate::store::span_key;
 use crate::store::words::HandoffKey;
 
 /// SQL as it is put together. Whatever the query says is bound; only numbers and names of ours are in the text.
@@ -66,6 +67,18 @@ impl Sql {
             from = "findings f CROSS JOIN handoffs e0 ON e0.key = f.handoff".to_owned();
             conditions.push(format!("f.kind = {}", kinds.first().copied().unwrap_or(-1)));
             in_order = false;
+        }
+        // The spans of a workflow are in few traces, and those of a trace lie together.
+        let workflow = tops.iter().find_map(|expr| match expr {
+            Expr::Compare(name, Operator::Equal, value) if node.entity == Entity::Span && name.text == "workflow" => {
+                Some(value)
+            }
+            _ => None,
+        });
+        if let Some(value) = workflow {
+            from = format!("workflow_traces l CROSS JOIN spans e0 ON {}", span_key::in_trace("e0", "l.trace"));
+            let id = self.bind(Bound::Text(text_of(value)));
+            conditions.push(format!("l.workflow = (SELECT key FROM workflows WHERE id = {id})"));
         }
         if let Some(filter) = &node.filter {
             conditions.push(self.expr(node.entity, "e0", filter)?);
@@ -166,12 +179,16 @@ impl Sql {
             }
             Field::Hex(column, length) => {
                 let sign = equality(name, operator, value)?;
-                let bytes = hex(&text_of(value)).filter(|bytes| bytes.len() == *length);
-                let bytes = bytes.ok_or_else(|| {
-                    QueryError::new(value.column, format!("`{}` has {} hexadecimal digits", name.text, length * 2))
-                })?;
-                let bytes = self.bind(Bound::Blob(bytes));
+                let bytes = self.bind(Bound::Blob(hex_of(name, value, *length)?));
                 Ok(format!("{column} {sign} {bytes}"))
+            }
+            Field::Trace(alias) => {
+                let is = equality(name, operator, value)? == "=";
+                let id = self.bind(Bound::Blob(hex_of(name, value, 16)?));
+                let key = format!("SELECT key FROM traces WHERE id = {id}");
+                let inside = span_key::in_trace(alias, &key);
+                // As it is, a range of keys that is looked up.
+                Ok(if is { format!("({inside})") } else { format!("NOT ifnull({inside}, 0)") })
             }
             Field::Number(column) => {
                 let number = number_of(name, value)?;
@@ -285,6 +302,7 @@ impl Sql {
             Field::Text(expr) | Field::Number(expr) | Field::Flag(expr) | Field::Time(expr) => expr.clone(),
             Field::HandoffId(column) | Field::Hex(column, _) | Field::Words { column, .. } => column.clone(),
             Field::Workflow(column) => format!("(SELECT id FROM workflows WHERE key = {column})"),
+            Field::Trace(alias) => span_key::trace_id(alias),
             Field::Mismatch(_) => "g.kind".to_owned(),
             Field::Subtype(alias, kind) => {
                 format!("CASE WHEN {alias}.type = {} THEN {alias}.subtype END", *kind as i64)
@@ -387,6 +405,12 @@ fn number_of(name: &Name, value: &Value) -> Result<Bound, QueryError> {
             Err(QueryError::new(value.column, format!("expected a number, for `{}` is one", name.text)))
         }
     }
+}
+
+fn hex_of(name: &Name, value: &Value, length: usize) -> Result<Vec<u8>, QueryError> {
+    hex(&text_of(value))
+        .filter(|bytes| bytes.len() == length)
+        .ok_or_else(|| QueryError::new(value.column, format!("`{}` has {} hexadecimal digits", name.text, length * 2)))
 }
 
 fn time_of(name: &Name, value: &Value) -> Result<i64, QueryError> {

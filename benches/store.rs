@@ -3,22 +3,23 @@
 //!     cargo bench --bench store                          a short run: 60,000 handoffs
 //!     cargo bench --bench store -- --handoffs 1000000    what the README tells
 //!
-//! Spans of handoffs are put in twice over: as rows by bare SQLite (the same rows into the same tables with the same
-//! indexes and the same durability, from memory, in transactions of 10,000), and as OTLP/protobuf over HTTP by eight
-//! connections. Where `tv` of PyPI's `trace-view` is found (in WILCO_TEST_VENV or .venv), it gets the same requests.
+//! `wilco serve` runs as a process of its own and gets OTLP/protobuf over HTTP from eight connections, in parts of 20,000
+//! handoffs. The first parts are given to others, too, in turns, so that what else the machine does falls on all alike:
+//! to bare SQLite (the same rows into the same tables with the same indexes and the same durability, from memory, in
+//! transactions of about 10,000), and to `tv` of PyPI's `trace-view` where that is found (in WILCO_TEST_VENV or .venv).
+//! CPU time is that of the whole process for servers, and of the inserting thread for bare SQLite.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a program that measures, and prints what it measured")]
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use rusqlite::types::Value;
 use wilco::model::{Span, Timestamp};
-use wilco::server::{Server, ServerOptions};
 use wilco::store::query::Query;
 use wilco::store::{Store, StoreOptions};
 
@@ -37,8 +38,36 @@ const SPANS_A_REQUEST: usize = 500;
 /// Connections that send at once.
 const CONNECTIONS: usize = 8;
 
-/// Spans that trace-view gets, at most: it is slower.
-const MOST_FOR_TRACE_VIEW: usize = 40_000;
+/// Handoffs that are sent between two looks at the clock.
+const HANDOFFS_A_PART: u64 = 20_000;
+
+/// Parts that the others get, too: they are slower.
+const PARTS_FOR_ALL: u64 = 3;
+
+/// What somebody took in, and what that cost.
+#[derive(Clone, Copy, Debug, Default)]
+struct Taken {
+    spans: usize,
+    time: Duration,
+    cpu: Duration,
+}
+
+impl Taken {
+    fn add(&mut self, spans: usize, time: Duration, cpu: Duration) {
+        self.spans += spans;
+        self.time += time;
+        self.cpu += cpu;
+    }
+
+    fn rate(&self) -> f64 {
+        self.spans as f64 / self.time.as_secs_f64()
+    }
+
+    fn show(&self, who: &str) {
+        let cpu = self.cpu.as_secs_f64() * 1e6 / self.spans.max(1) as f64;
+        println!("{who:<24} {:>10.0} spans/s, {cpu:>6.1} us of CPU a span", self.rate());
+    }
+}
 
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
@@ -47,46 +76,51 @@ fn main() {
     let folder = tempfile::tempdir_in(after("--folder").map_or(".", String::as_str)).unwrap();
     println!("{handoffs} handoffs, {} spans, {HANDOFFS_A_WORKFLOW} handoffs a workflow", handoffs * 2);
 
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let path = folder.path().join("wilco.db");
-    let store = Store::open(&path, StoreOptions::default()).unwrap();
-    let any: SocketAddr = "127.0.0.1:0".parse().unwrap();
-    let options = ServerOptions::default().http(any).otlp_http(any).otlp_grpc(None);
-    let server = runtime.block_on(Server::start(store.clone(), options)).unwrap();
-
+    let serve = Serve::start(&path);
+    let mut bare = Bare::open(&path, &folder.path().join("bare.db"));
+    let mut peer = TraceView::start(folder.path());
     // Made a part at a time, so that what is sent does not stand beside what is measured.
-    let (mut spent, mut sent) = (Duration::ZERO, 0);
-    let mut first = None;
-    for part in (0..handoffs).step_by(20_000) {
-        let requests = requests(part..(part + 20_000).min(handoffs));
-        let begun = Instant::now();
-        send(server.addresses().otlp_http, &requests);
-        spent += begun.elapsed();
-        sent += requests.iter().map(|(_, count)| count).sum::<usize>();
-        first.get_or_insert(requests);
-    }
-    let ingest = sent as f64 / spent.as_secs_f64();
-    println!("ingest over OTLP/HTTP    {ingest:>10.0} spans/s, durable; resident {:.0} MiB after it", resident_mib());
-
-    let bare = bare(&path, &folder.path().join("bare.db"), 200_000);
-    println!("bare SQLite, same rows   {bare:>10.0} spans/s; the store reaches {:.2} of it", ingest / bare);
-    if let Some(first) = first {
-        match trace_view(&first) {
-            Some(theirs) => println!(
-                "trace-view               {theirs:>10.0} spans/s; the store reaches {:.1} times that",
-                ingest / theirs
-            ),
-            None => println!("trace-view               not found"),
+    let (mut ours, mut all, mut theirs, mut rows) =
+        (Taken::default(), Taken::default(), Taken::default(), Taken::default());
+    for (part, begin) in (0..handoffs).step_by(HANDOFFS_A_PART as usize).enumerate() {
+        let requests = requests(begin..(begin + HANDOFFS_A_PART).min(handoffs));
+        let spans = requests.iter().map(|(_, count)| count).sum::<usize>();
+        let (begun, cpu) = (Instant::now(), cpu_of(serve.process.id()));
+        send(serve.otlp, &requests);
+        let (time, cpu) = (begun.elapsed(), cpu_of(serve.process.id()) - cpu);
+        all.add(spans, time, cpu);
+        if (part as u64) < PARTS_FOR_ALL {
+            ours.add(spans, time, cpu);
+            let (time, cpu) = bare.copy_new();
+            rows.add(spans, time, cpu);
+            if let Some(peer) = &mut peer {
+                let (time, cpu) = peer.take(&requests, spans);
+                theirs.add(spans, time, cpu);
+            }
         }
     }
+    println!("in turns, {} spans each, over OTLP/HTTP and durable:", ours.spans);
+    ours.show("wilco serve");
+    rows.show("bare SQLite, same rows");
+    println!("  the store reaches {:.2} of bare SQLite", ours.rate() / rows.rate());
+    match &peer {
+        Some(_) => {
+            theirs.show("trace-view");
+            println!("  the store reaches {:.1} times trace-view", ours.rate() / theirs.rate());
+        }
+        None => println!("trace-view not found"),
+    }
+    all.show("wilco serve, all");
+    println!("resident {:.0} MiB after the load", resident_mib(serve.process.id()));
 
+    let store = Store::open(&path, StoreOptions::default()).unwrap();
     let workflows = handoffs / HANDOFFS_A_WORKFLOW;
     let pick = |turn: u64| format!("wf-{}", turn.wrapping_mul(2_654_435_761) % workflows.max(1));
     let in_process = median(500, |turn| assert!(!store.spans(&pick(turn)).unwrap().is_empty()));
     println!("one workflow, in process {:>10.3} ms p50", in_process.as_secs_f64() * 1e3);
-    let api = server.addresses().http;
     let over_http = median(500, |turn| {
-        let mut stream = TcpStream::connect(api).unwrap();
+        let mut stream = TcpStream::connect(serve.api).unwrap();
         write!(stream, "GET /api/workflows/{}/spans HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n", pick(turn))
             .unwrap();
         let mut answer = Vec::new();
@@ -100,6 +134,7 @@ fn main() {
         "mismatch = refused | limit 100",
         "timestamp > \"2026-01-15T10:00:05Z\" AND from = writer | limit 100",
         "type = decision AND decision.type = approve | limit 100",
+        "workflow = wf-7 AND type = handoff",
         "handoff{workflow = wf-7} >> handoff{verdict = mismatched AND workflow = wf-7}",
     ] {
         let query = Query::parse(text).unwrap();
@@ -110,10 +145,54 @@ fn main() {
     }
     println!(
         "resident {:.0} MiB at the end, file {:.0} MiB",
-        resident_mib(),
+        resident_mib(serve.process.id()),
         std::fs::metadata(&path).unwrap().len() as f64 / 1048576.0
     );
-    runtime.block_on(server.close(Duration::from_secs(1)));
+}
+
+/// A running `wilco serve`. Dropping it kills it.
+struct Serve {
+    process: Child,
+    api: SocketAddr,
+    otlp: SocketAddr,
+}
+
+impl Serve {
+    fn start(db: &Path) -> Self {
+        let mut process = Command::new(env!("CARGO_BIN_EXE_wilco"))
+            .args([
+                "serve",
+                "--http",
+                "127.0.0.1:0",
+                "--otlp-http",
+                "127.0.0.1:0",
+                "--otlp-grpc",
+                "127.0.0.1:0",
+                "--db",
+            ])
+            .arg(db)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
+        let mut address = |before: &str| loop {
+            let line = lines.next().unwrap().unwrap();
+            if let Some((_, address)) = line.split_once(before) {
+                break address.trim().parse().unwrap();
+            }
+        };
+        let (api, otlp) = (address("http://"), address("http://"));
+        // Whatever else it says is read, so that it never waits.
+        std::thread::spawn(move || lines.for_each(drop));
+        Self { process, api, otlp }
+    }
+}
+
+impl Drop for Serve {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
 }
 
 fn spans(numbers: std::ops::Range<u64>) -> impl Iterator<Item = Span> {
@@ -203,112 +282,144 @@ fn post(stream: &mut TcpStream, body: &[u8]) -> u16 {
     head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap()
 }
 
-/// Spans per second when the rows of a store are put into the same tables by nothing but prepared statements.
-fn bare(from: &Path, to: &Path, most_spans: i64) -> f64 {
-    drop(Store::open(to, StoreOptions::default()).unwrap());
-    let source = rusqlite::Connection::open(from).unwrap();
-    let target = rusqlite::Connection::open(to).unwrap();
-    target
-        .execute_batch("PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 4000; PRAGMA cache_size = -8192")
-        .unwrap();
-    let number = |sql: &str| source.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap();
-    let spans = number("SELECT count(*) FROM spans").min(most_spans);
-    let last = number(&format!("SELECT max(key) FROM (SELECT key FROM spans ORDER BY key LIMIT {spans})"));
-    let tables = [
-        ("origins", "SELECT * FROM origins WHERE ?1 >= 0 AND ?2 > 0"),
-        (
-            "workflows",
-            "SELECT * FROM workflows WHERE key IN (SELECT workflow FROM spans WHERE key > ?1 AND key <= ?2 EXCEPT SELECT workflow FROM spans WHERE key <= ?1)",
-        ),
-        (
-            "traces",
-            "SELECT t.* FROM traces t WHERE workflow IN (SELECT workflow FROM spans WHERE key > ?1 AND key <= ?2 EXCEPT SELECT workflow FROM spans WHERE key <= ?1)",
-        ),
-        ("spans", "SELECT * FROM spans WHERE key > ?1 AND key <= ?2"),
-        ("handoffs", "SELECT * FROM handoffs WHERE s_span > ?1 AND s_span <= ?2"),
-        (
-            "findings",
-            "SELECT f.* FROM findings f JOIN handoffs h ON h.key = f.handoff WHERE h.s_span > ?1 AND h.s_span <= ?2",
-        ),
-    ];
-    let mut spent = Duration::ZERO;
-    for begin in (0..last).step_by(10_000) {
-        let end = (begin + 10_000).min(last);
-        let mut batch: Vec<(String, Vec<Vec<Value>>)> = Vec::new();
-        for (at, (table, sql)) in tables.iter().enumerate() {
-            if at == 0 && begin > 0 {
-                continue;
-            }
-            let mut select = source.prepare(sql).unwrap();
-            let columns = select.column_count();
-            let rows = select
-                .query_map([begin, end], |row| (0..columns).map(|at| row.get(at)).collect::<Result<Vec<Value>, _>>())
-                .unwrap()
-                .collect::<Result<Vec<_>, _>>()
-                .unwrap();
-            let places = (1..=columns).map(|at| format!("?{at}")).collect::<Vec<_>>().join(", ");
-            batch.push((format!("INSERT INTO {table} VALUES ({places})"), rows));
-        }
-        let begun = Instant::now();
-        target.execute_batch("BEGIN IMMEDIATE").unwrap();
-        for (insert, rows) in &batch {
-            let mut insert = target.prepare_cached(insert).unwrap();
-            for row in rows {
-                insert.execute(rusqlite::params_from_iter(row)).unwrap();
-            }
-        }
-        target.execute_batch("COMMIT").unwrap();
-        spent += begun.elapsed();
-    }
-    spans as f64 / spent.as_secs_f64()
+/// The rows of a store, put into the same tables by nothing but prepared statements.
+struct Bare {
+    source: rusqlite::Connection,
+    target: rusqlite::Connection,
+    /// The last trace that was copied.
+    last: i64,
 }
 
-/// Spans per second of `tv`, until it shows all that it was sent; `None` where it is not found.
-fn trace_view(requests: &[(Vec<u8>, usize)]) -> Option<f64> {
-    let venv = std::env::var_os("WILCO_TEST_VENV").map_or_else(|| PathBuf::from(".venv"), PathBuf::from);
-    let program = Some(venv.join("bin/tv")).filter(|path| path.exists())?;
-    let mut count = 0;
-    let requests: Vec<_> = requests
-        .iter()
-        .take_while(|(_, spans)| {
-            count += spans;
-            count <= MOST_FOR_TRACE_VIEW
-        })
-        .cloned()
-        .collect();
-    let spans: usize = requests.iter().map(|(_, spans)| spans).sum();
-    let folder = tempfile::tempdir_in(".").unwrap();
-    let database = folder.path().join("traces.db");
-    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let mut process = Command::new(program)
-        .args(["--port", &address.port().to_string(), "--batch-interval-ms", "10", "--db"])
-        .arg(&database)
-        .arg("serve")
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while TcpStream::connect(address).is_err() {
-        assert!(Instant::now() < deadline, "tv does not start");
-        std::thread::sleep(Duration::from_millis(20));
+/// Traces that one transaction copies: some 10,000 spans.
+const TRACES_AT_ONCE: i64 = 500;
+
+/// What belongs to the traces from one to another. A trace is one workflow here.
+const TABLES: [(&str, &str); 8] = [
+    ("origins", "SELECT * FROM origins WHERE ?1 = 1 AND ?2 > 0"),
+    ("traces", "SELECT * FROM traces WHERE key BETWEEN ?1 AND ?2"),
+    (
+        "workflows",
+        "SELECT * FROM workflows WHERE key IN (SELECT workflow FROM workflow_traces WHERE trace BETWEEN ?1 AND ?2)",
+    ),
+    ("workflow_traces", "SELECT * FROM workflow_traces WHERE trace BETWEEN ?1 AND ?2"),
+    ("spans", "SELECT * FROM spans WHERE key BETWEEN ?1 << 30 AND (?2 + 1 << 30) - 1"),
+    (
+        "handoffs",
+        "SELECT * FROM handoffs WHERE workflow IN (SELECT workflow FROM workflow_traces WHERE trace BETWEEN ?1 AND ?2)",
+    ),
+    (
+        "findings",
+        "SELECT f.* FROM findings f JOIN handoffs h ON h.key = f.handoff \
+         WHERE h.workflow IN (SELECT workflow FROM workflow_traces WHERE trace BETWEEN ?1 AND ?2)",
+    ),
+    (
+        "arrivals",
+        "SELECT ?1 * 1000000, (SELECT zeroblob(8 * count(*)) FROM spans WHERE key BETWEEN ?1 << 30 AND (?2 + 1 << 30) - 1)",
+    ),
+];
+
+impl Bare {
+    fn open(from: &Path, to: &Path) -> Self {
+        drop(Store::open(to, StoreOptions::default()).unwrap());
+        let target = rusqlite::Connection::open(to).unwrap();
+        target
+            .execute_batch("PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 4000; PRAGMA cache_size = -16384")
+            .unwrap();
+        Self { source: rusqlite::Connection::open(from).unwrap(), target, last: 0 }
     }
-    let begun = Instant::now();
-    send(address, &requests);
-    // It answers before it writes: what counts is what is in its file.
-    let rows = loop {
-        let connection =
-            rusqlite::Connection::open_with_flags(&database, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
-        let rows = connection.query_row("SELECT count(*) FROM spans", [], |row| row.get::<_, i64>(0)).unwrap_or(0);
-        if rows >= spans as i64 || begun.elapsed() > Duration::from_secs(60) {
-            break rows;
+
+    /// Copies what is new; how long the inserts took.
+    fn copy_new(&mut self) -> (Duration, Duration) {
+        let newest: i64 = self.source.query_row("SELECT max(key) FROM traces", [], |row| row.get(0)).unwrap();
+        let (mut time, mut cpu) = (Duration::ZERO, Duration::ZERO);
+        while self.last < newest {
+            let (begin, end) = (self.last + 1, (self.last + TRACES_AT_ONCE).min(newest));
+            self.last = end;
+            let mut batch: Vec<(String, Vec<Vec<Value>>)> = Vec::new();
+            for (table, sql) in TABLES {
+                let mut select = self.source.prepare(sql).unwrap();
+                let columns = select.column_count();
+                let rows = select
+                    .query_map([begin, end], |row| {
+                        (0..columns).map(|at| row.get(at)).collect::<Result<Vec<Value>, _>>()
+                    })
+                    .unwrap()
+                    .collect::<Result<Vec<_>, _>>()
+                    .unwrap();
+                let places = (1..=columns).map(|at| format!("?{at}")).collect::<Vec<_>>().join(", ");
+                batch.push((format!("INSERT INTO {table} VALUES ({places})"), rows));
+            }
+            let (begun, cpu_before) = (Instant::now(), cpu_of_thread());
+            self.target.execute_batch("BEGIN IMMEDIATE").unwrap();
+            for (insert, rows) in &batch {
+                let mut insert = self.target.prepare_cached(insert).unwrap();
+                for row in rows {
+                    insert.execute(rusqlite::params_from_iter(row)).unwrap();
+                }
+            }
+            self.target.execute_batch("COMMIT").unwrap();
+            time += begun.elapsed();
+            cpu += cpu_of_thread() - cpu_before;
         }
-        std::thread::sleep(Duration::from_millis(5));
-    };
-    let rate = rows as f64 / begun.elapsed().as_secs_f64();
-    let _ = process.kill();
-    let _ = process.wait();
-    Some(rate)
+        (time, cpu)
+    }
+}
+
+/// A running `tv`. Dropping it kills it.
+struct TraceView {
+    process: Child,
+    address: SocketAddr,
+    database: PathBuf,
+    rows: usize,
+}
+
+impl TraceView {
+    /// `None` where it is not found.
+    fn start(folder: &Path) -> Option<Self> {
+        let venv = std::env::var_os("WILCO_TEST_VENV").map_or_else(|| PathBuf::from(".venv"), PathBuf::from);
+        let program = Some(venv.join("bin/tv")).filter(|path| path.exists())?;
+        let database = folder.join("trace-view.db");
+        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let process = Command::new(program)
+            .args(["--port", &address.port().to_string(), "--batch-interval-ms", "10", "--db"])
+            .arg(&database)
+            .arg("serve")
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while TcpStream::connect(address).is_err() {
+            assert!(Instant::now() < deadline, "tv does not start");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Some(Self { process, address, database, rows: 0 })
+    }
+
+    /// Sends, and waits until all is in its file: it answers before it writes.
+    fn take(&mut self, requests: &[(Vec<u8>, usize)], spans: usize) -> (Duration, Duration) {
+        let (begun, cpu) = (Instant::now(), cpu_of(self.process.id()));
+        send(self.address, requests);
+        self.rows += spans;
+        let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
+        let connection = rusqlite::Connection::open_with_flags(&self.database, flags).unwrap();
+        loop {
+            let rows = connection.query_row("SELECT count(*) FROM spans", [], |row| row.get::<_, i64>(0)).unwrap_or(0);
+            if rows >= self.rows as i64 {
+                break;
+            }
+            assert!(begun.elapsed() < Duration::from_secs(120), "tv lost spans: {rows} of {}", self.rows);
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        (begun.elapsed(), cpu_of(self.process.id()) - cpu)
+    }
+}
+
+impl Drop for TraceView {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
 }
 
 fn median(times: u64, mut run: impl FnMut(u64)) -> Duration {
@@ -323,9 +434,22 @@ fn median(times: u64, mut run: impl FnMut(u64)) -> Duration {
     taken[taken.len() / 2]
 }
 
-/// Resident memory of this process, which is server and sender in one.
-fn resident_mib() -> f64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+/// Resident memory of a process.
+fn resident_mib(process: u32) -> f64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
     let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap_or_default();
     line.split_whitespace().nth(1).and_then(|kib| kib.parse::<f64>().ok()).unwrap_or(0.0) / 1024.0
+}
+
+/// CPU time of a process, in user and system mode.
+fn cpu_of(process: u32) -> Duration {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    // After the name in parentheses; ticks are of 10 ms on Linux.
+    let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace().skip(11).take(2);
+    Duration::from_millis(fields.filter_map(|ticks| ticks.parse::<u64>().ok()).sum::<u64>() * 10)
+}
+
+fn cpu_of_thread() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }

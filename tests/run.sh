@@ -20,6 +20,7 @@ main() {
 
     install_python_packages
     install_node_packages
+    install_browser
     find_servers
     export WILCO_TEST_VENV="$venv"
     run_tests "$@"
@@ -59,6 +60,19 @@ install_node_packages() {
     cp tests/node/package.json "$venv/node/"
     npm install --prefix "$venv/node" --silent --no-audit --no-fund --no-package-lock
     printf '%s' "$wanted" >"$stamp"
+}
+
+# The browser for tests/pages_browser.rs, which are skipped without one; CI does not allow that.
+install_browser() {
+    [[ -z "${CHROMIUM:-}" ]] || return 0
+    if ! command -v chromium >/dev/null && can_be_root && command -v apt-get >/dev/null; then
+        say "installing chromium"
+        { apt_install chromium || { as_root apt-get update -q && apt_install chromium; }; } >/dev/null 2>&1 || true
+    fi
+    if ! command -v chromium >/dev/null && ! command -v chromium-browser >/dev/null && ! command -v google-chrome >/dev/null; then
+        [[ "${CI:-}" != true ]] || fail "no browser found: install chromium, or name one by CHROMIUM"
+        say "SKIPPED what needs a browser: no chromium found"
+    fi
 }
 
 # Makes .venv, and sets `pip` to the command that installs into it. Debian ships a Python that can make a virtual

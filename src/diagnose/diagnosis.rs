@@ -58,6 +58,8 @@ pub struct Failure {
     pub explains: Vec<Cause>,
     /// How many handoffs rest on it, with evidence or without: the blast radius.
     pub blast_radius: usize,
+    /// Ids of these, nearest first.
+    pub spoiled: Vec<String>,
     /// What else could be the root, best first.
     pub suspected: Vec<Cause>,
 }
@@ -132,6 +134,8 @@ fn failure(view: &View<'_, '_>, ranked: &[Ranked], causes: &[Cause]) -> Option<F
         reached.entry(node.index() / 2).or_insert(distance);
     }
     reached.remove(&root.finding.handoff);
+    let mut spoiled: Vec<(usize, usize)> = reached.iter().map(|(handoff, distance)| (*distance, *handoff)).collect();
+    spoiled.sort_unstable();
     let others = || rest.iter().zip(&causes[1..]);
     let mut explains: Vec<(usize, &Cause)> =
         others().filter_map(|(each, cause)| Some((*reached.get(&each.finding.handoff)?, cause))).collect();
@@ -141,6 +145,7 @@ fn failure(view: &View<'_, '_>, ranked: &[Ranked], causes: &[Cause]) -> Option<F
         cause: causes[0].clone(),
         explains: explains.into_iter().take(LISTED).map(|(_, cause)| cause.clone()).collect(),
         blast_radius: reached.len(),
+        spoiled: spoiled.into_iter().map(|(_, handoff)| view.graph.handoffs[handoff].id.to_owned()).collect(),
         suspected: suspected.take(LISTED).map(|(_, cause)| cause.clone()).collect(),
     })
 }

@@ -49,6 +49,11 @@ impl<'a> Graph<'a> {
         within.map(|(span, _)| *span)
     }
 
+    /// The handoff that made the result with this hash.
+    pub fn maker(&self, hash: &str) -> Option<&Handoff<'a>> {
+        self.makers.get(hash).map(|at| &self.handoffs[*at])
+    }
+
     /// The handoff with this id.
     pub fn handoff(&self, id: &str) -> Option<&Handoff<'a>> {
         self.handoffs.iter().find(|handoff| handoff.id == id)

@@ -78,7 +78,7 @@ impl<'a> Attempt<'a> {
     }
 
     /// Whether the sender says that it saw a result.
-    pub(super) fn has_result(&self) -> bool {
+    pub fn has_result(&self) -> bool {
         self.reached(Rung::Completed) || self.span.attributes.get(names::RESULT_HASH).is_some()
     }
 

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::error::{Problem, json};
 use super::server::Shared;
 use super::{events, metrics};
-use crate::diagnose::{self, Cause, Status};
+use crate::diagnose::{self, Cause, Diagnosis, Status};
 use crate::model::{MismatchKind, Timestamp};
 use crate::otlp;
 use crate::store::query::{MOST_LINES, Query};
@@ -118,12 +118,25 @@ impl CauseLine {
 }
 
 #[derive(Debug, Serialize)]
-struct FailureAnswer {
+pub(super) struct FailureAnswer {
     workflow: String,
     status: Status,
     ranked: Vec<CauseLine>,
     explains: Vec<CauseLine>,
     blast_radius: usize,
+}
+
+impl FailureAnswer {
+    pub(super) fn new(found: &Diagnosis) -> Self {
+        let lines = |causes: &[Cause]| causes.iter().map(CauseLine::new).collect();
+        Self {
+            workflow: found.workflow.clone(),
+            status: found.status,
+            ranked: lines(&found.ranked),
+            explains: found.failure.as_ref().map(|failure| lines(&failure.explains)).unwrap_or_default(),
+            blast_radius: found.failure.as_ref().map_or(0, |failure| failure.blast_radius),
+        }
+    }
 }
 
 /// `GET /api/workflows/{id}/failure`: what broke, best first, and what it explains.
@@ -135,14 +148,7 @@ async fn failure(State(shared): State<Shared>, Path(id): Path<String>) -> Result
     }
     let found = tokio::task::spawn_blocking(move || diagnose::Workflow::new(id, spans).diagnose()).await;
     let found = found.map_err(|error| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))?;
-    let lines = |causes: &[Cause]| causes.iter().map(CauseLine::new).collect();
-    answer(&FailureAnswer {
-        workflow: found.workflow,
-        status: found.status,
-        ranked: lines(&found.ranked),
-        explains: found.failure.as_ref().map(|failure| lines(&failure.explains)).unwrap_or_default(),
-        blast_radius: found.failure.map_or(0, |failure| failure.blast_radius),
-    })
+    answer(&FailureAnswer::new(&found))
 }
 
 /// `GET /api/handoffs/{id}`: one handoff in a line.

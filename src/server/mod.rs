@@ -19,7 +19,6 @@ mod grpc;
 mod metrics;
 mod options;
 mod otlp_http;
-#[allow(dead_code, reason = "the shell comes before the pages that use all of it")]
 mod pages;
 #[allow(clippy::module_inception, reason = "the noun that the folder is about")]
 mod server;

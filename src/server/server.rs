@@ -49,6 +49,17 @@ pub struct Addresses {
     pub otlp_grpc: Option<SocketAddr>,
 }
 
+impl Addresses {
+    /// The address of the pages for a browser or a command on this host.
+    pub fn pages_url(&self) -> String {
+        let mut at = self.http;
+        if at.ip().is_unspecified() {
+            at.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
+        }
+        format!("http://{at}")
+    }
+}
+
 /// What the handlers share.
 #[derive(Clone, Debug)]
 pub(super) struct Shared {
@@ -62,6 +73,7 @@ pub(super) struct Shared {
     pub(super) bus: Option<Arc<str>>,
     pub(super) causes: pages::Causes,
     pub(super) sparks: pages::Sparks,
+    pub(super) diagnoses: pages::Diagnoses,
 }
 
 impl Server {
@@ -108,6 +120,7 @@ impl Server {
             bus: options.bus.as_deref().map(Arc::from),
             causes: pages::Causes::default(),
             sparks: pages::Sparks::default(),
+            diagnoses: pages::Diagnoses::default(),
         };
         let otlp = Router::new()
             .route("/v1/traces", post(otlp_http::traces))
@@ -171,11 +184,7 @@ impl Server {
 
     /// The address of the pages for a browser on this host.
     pub fn pages_url(&self) -> String {
-        let mut at = self.addresses.http;
-        if at.ip().is_unspecified() {
-            at.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
-        }
-        format!("http://{at}")
+        self.addresses.pages_url()
     }
 
     /// Takes no more requests, and waits for those under way, at most for `within`.

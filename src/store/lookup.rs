@@ -38,6 +38,15 @@ pub(super) fn spans(connection: &Connection, id: &str) -> Result<Vec<Span>, Stor
     }
 }
 
+/// The spans that the row of a handoff was joined from.
+pub(super) fn spans_of_handoff(connection: &Connection, id: &str) -> Result<Vec<Span>, StoreError> {
+    collect(
+        connection,
+        "SELECT s.origin, s.body FROM handoffs h JOIN spans s ON s.key IN (h.s_span, h.r_span) WHERE h.id = ?1 LIMIT ?2",
+        params![HandoffKey::new(id), MOST_SPANS],
+    )
+}
+
 fn collect(connection: &Connection, sql: &str, params: &[&dyn rusqlite::ToSql]) -> Result<Vec<Span>, StoreError> {
     let mut by_origin: BTreeMap<i64, Vec<Vec<u8>>> = BTreeMap::new();
     let mut select = connection.prepare_cached(sql)?;

@@ -161,6 +161,14 @@ impl Store {
         self.ask(|connection| lookup::spans(connection, workflow))
     }
 
+    /// Every span that tells of a handoff, by start. Empty where there are none.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the file cannot be read.
+    pub fn spans_of_handoff(&self, id: &str) -> Result<Vec<Span>, StoreError> {
+        self.ask(|connection| lookup::spans_of_handoff(connection, id))
+    }
+
     /// One workflow in a line, with its handoffs by start. `None` where no span named it.
     ///
     /// # Errors

@@ -11,6 +11,12 @@ use super::{skip, venv};
 /// The program speaks to the test as [`super::process`] says: lines that begin with `peer: `.
 #[track_caller]
 pub(crate) fn spawn(program: &str, args: &[&str]) -> Option<Peer> {
+    spawn_with(program, args, &[])
+}
+
+/// As [`spawn`], with more in its environment.
+#[track_caller]
+pub(crate) fn spawn_with(program: &str, args: &[&str], env: &[(&str, &str)]) -> Option<Peer> {
     let packages = venv().join("node");
     if !packages.join("node_modules").exists() {
         skip(&format!("no {}", packages.join("node_modules").display()));
@@ -23,6 +29,6 @@ pub(crate) fn spawn(program: &str, args: &[&str]) -> Option<Peer> {
     }
     let mut command = Command::new("node");
     command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/node").join(program)).args(args);
-    command.env("NODE_PACKAGES", packages);
+    command.env("NODE_PACKAGES", packages).envs(env.iter().copied());
     Some(Peer::run(program, command))
 }

@@ -1,6 +1,5 @@
 //! `wilco trace`: a workflow as a tree of handoffs.
 
-mod row;
 mod tree;
 
 use serde_json::{Value, json};
@@ -8,7 +7,7 @@ use serde_json::{Value, json};
 use super::Outcome;
 use super::asked::AskedArguments;
 use super::printer::{Printer, STRONG};
-use crate::diagnose::{Diagnosis, Graph, Workflow};
+use crate::diagnose::{Diagnosis, Graph, Outline, Workflow};
 
 /// Show a workflow as a tree of handoffs: rungs, verdicts, ages, quality, durations
 #[derive(Debug, clap::Args)]
@@ -51,7 +50,7 @@ fn document(workflow: &Workflow, diagnosis: &Diagnosis) -> Value {
 
 fn handoff(graph: &Graph<'_>, place: tree::Place) -> Value {
     let handoff = &graph.handoffs[place.at];
-    let row = row::Row::of(handoff);
+    let facts = Outline::of(handoff);
     json!({
         "handoff": handoff.id,
         "from": handoff.from,
@@ -60,12 +59,12 @@ fn handoff(graph: &Graph<'_>, place: tree::Place) -> Value {
         "depth": place.depth,
         "attempts": handoff.attempts.len(),
         "deliveries": handoff.deliveries.len(),
-        "rungs": row.rungs,
-        "verdict": row.verdict,
-        "mismatches": row.mismatches,
-        "age_ms": row.age_ms,
-        "quality": row.quality,
-        "duration_ms": row.duration_ms,
+        "rungs": facts.rungs,
+        "verdict": facts.verdict,
+        "mismatches": facts.mismatches,
+        "age_ms": facts.age_ms,
+        "quality": facts.quality,
+        "duration_ms": facts.duration_ms,
         "parallel": place.is_parallel,
         "waited_ms": place.waited_ms,
     })

@@ -1,8 +1,7 @@
 //! The tree: which handoff stands where, and how a line of it looks.
 
-use super::row::Row;
 use crate::cli::printer::{BAD, FAINT, GOOD, STRONG, UNKNOWN};
-use crate::diagnose::{Graph, Handoff};
+use crate::diagnose::{Graph, Handoff, Outline};
 use crate::model::Timestamp;
 
 /// Where a handoff stands.
@@ -79,7 +78,7 @@ pub(super) fn lines(graph: &Graph<'_>, root: Option<&str>) -> Vec<String> {
 }
 
 fn line(handoff: &Handoff<'_>, place: Place, root: Option<&str>) -> String {
-    let row = Row::of(handoff);
+    let row = Outline::of(handoff);
     let is_root = root == Some(handoff.id);
     let indent = "  ".repeat(place.depth.min(DEEPEST));
     let parallel = if place.is_parallel { "||" } else { "" };

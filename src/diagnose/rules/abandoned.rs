@@ -8,12 +8,22 @@ use super::super::finding::Finding;
 use super::super::view::View;
 use crate::model::{MismatchKind, Rung};
 
+/// What a sender finds when it is told what the receiver took the task for. It takes the task back then, and nobody drops
+/// it.
+const WITHHELD: [MismatchKind; 5] = [
+    MismatchKind::Misunderstood,
+    MismatchKind::Drifted,
+    MismatchKind::StaleContext,
+    MismatchKind::SupersededContext,
+    MismatchKind::MissingContext,
+];
+
 pub(super) fn find(view: &View<'_, '_>, found: &mut Vec<Finding>) {
     for (at, handoff) in view.handoffs() {
         if let Some(sent) = handoff.sent() {
             let ended = [Rung::Failed, Rung::Refused].into_iter().any(|rung| sent.reached(rung)) || sent.has_result();
             let begun = sent.reached(Rung::InProgress) || handoff.was_worked_on();
-            if ended || !sent.was_taken() {
+            if ended || !sent.was_taken() || WITHHELD.iter().any(|kind| handoff.declares(*kind)) {
                 continue;
             }
             if sent.reached(Rung::Accepted) && !begun {

@@ -7,12 +7,14 @@
 mod assets;
 mod causes;
 mod frame;
+mod handoff;
 mod link;
 mod problem;
 mod range;
 mod sign_in;
 mod theme;
 mod words;
+mod workflow;
 mod workflows;
 
 use axum::Router;
@@ -23,6 +25,7 @@ use super::server::Shared;
 
 pub(super) use causes::Causes;
 pub(super) use problem::dress;
+pub(super) use workflow::Diagnoses;
 pub(super) use workflows::Sparks;
 
 /// The parameters of an address, as far as they were understood.
@@ -38,6 +41,8 @@ pub(super) fn routes() -> Router<Shared> {
         .route("/", get(workflows::page))
         .route("/workflows", get(workflows::page))
         .route("/workflows.json", get(workflows::twin))
+        .route("/workflows/{id}", get(workflow::page))
+        .route("/handoffs/{id}", get(handoff::page))
         .route("/sign-in", get(sign_in::page).post(sign_in::enter))
         .route("/theme", post(theme::choose))
         .route("/assets/{name}", get(assets::asset))

@@ -82,6 +82,13 @@ pub(in crate::server) fn age(then: Timestamp, now: Timestamp) -> Markup {
     html! { time datetime=(then) title=(then) { (ago(then, now)) } }
 }
 
+/// A point in time to the millisecond, with the whole of it behind.
+pub(in crate::server) fn moment(at: Timestamp) -> Markup {
+    let text = at.to_rfc3339();
+    let short = text.get(..23).unwrap_or(&text).replace('T', " ");
+    html! { time datetime=(text) title=(text) { (short) } }
+}
+
 /// A word with its sign, so that colour never stands alone.
 pub(in crate::server) fn badge(tone: Tone, word: &str) -> Markup {
     html! { span.badge.(tone.class()) { (sign(tone)) (word) } }

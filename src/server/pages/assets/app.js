@@ -19,13 +19,15 @@ async function refresh() {
     const answer = await fetch(location.href, { headers: { accept: "text/html" } });
     if (!answer.ok) return;
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const ids = (within) => all("[data-live]", within).map((part) => part.id).join();
+    // The first workflow makes another page of it.
+    if (ids(fresh) !== ids(document)) return location.reload();
+    const is_late = $("[data-again]", fresh);
     for (const part of all("[data-live]")) {
       const next = fresh.getElementById(part.id);
       if (next && next.outerHTML !== part.dataset.was) replace(part, next);
     }
-    // The first workflow makes another page of it.
-    if (all("[data-live]", fresh).length !== all("[data-live]").length) location.reload();
-    if ($("[data-again]", fresh)) later(1000);
+    if (is_late) later(1000);
   } catch { /* The server is away; the stream of events says so. */ } finally {
     under_way = false;
     if (again) { again = false; later(400); }
@@ -197,9 +199,16 @@ function show_script_parts(within) {
   }
 }
 
+// What broke is in sight from the start.
+function show_root() {
+  const root = $("#root"), lanes = root?.closest(".lanes");
+  if (lanes && !location.hash) lanes.scrollTop += root.getBoundingClientRect().top - lanes.getBoundingClientRect().top - lanes.clientHeight / 3;
+}
+
 for (const part of all("[data-live]")) part.dataset.was = part.outerHTML;
 show_script_parts(document);
 listen();
 keys();
 complete();
+show_root();
 if ($("[data-again]")) later(1000);

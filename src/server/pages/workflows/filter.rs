@@ -68,6 +68,8 @@ pub(super) fn form(text: &str, range: Range, listing: &Listing) -> Markup {
                 pre { (text) "\n" (" ".repeat(error.column().saturating_sub(1))) "^" }
                 p { "Column " (error.column()) ": " (error.problem()) "." }
             }
+            p { "Filters that work:" }
+            ul.examples { @for example in EXAMPLES { li { a href=(super::link::with("/", &[("q", example), ("range", range.word())])) { (example) } } } }
         }
         datalist #examples { @for example in EXAMPLES { option value=(example) {} } }
         (words(listing))

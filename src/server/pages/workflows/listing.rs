@@ -57,10 +57,7 @@ impl Listing {
     pub(super) async fn of(shared: &Shared, wanted: Wanted) -> Result<Self, Problem> {
         let causes = shared.causes.clone();
         let sparks = shared.sparks.clone();
-        let query = match wanted.q.trim() {
-            "" => Ok(None),
-            text => Query::parse(text).map(Some),
-        };
+        let query = if wanted.q.trim().is_empty() { Ok(None) } else { Query::parse(&wanted.q).map(Some) };
         blocking(shared, move |store| {
             let now = Timestamp::now();
             let agents = store.agents()?;

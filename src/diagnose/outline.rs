@@ -1,23 +1,26 @@
-//! What one line of the tree tells of a handoff.
-
-use crate::diagnose::Handoff;
+use super::handoff::Handoff;
 use crate::model::{Rung, Span, names};
 
-/// The facts of one handoff, as either side told them.
-#[derive(Debug)]
-pub(super) struct Row {
+/// The facts of one handoff in short, as either side told them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Outline {
     /// Rungs climbed, lowest first.
-    pub(super) rungs: Vec<Rung>,
-    pub(super) verdict: Option<String>,
-    pub(super) mismatches: Vec<String>,
-    pub(super) age_ms: Option<f64>,
-    pub(super) quality: Option<f64>,
-    /// The sender's wait, else the receiver's work.
-    pub(super) duration_ms: Option<f64>,
+    pub rungs: Vec<Rung>,
+    /// The verdict, where one was told.
+    pub verdict: Option<String>,
+    /// What either side found, by name.
+    pub mismatches: Vec<String>,
+    /// Age of the worst context item, in milliseconds.
+    pub age_ms: Option<f64>,
+    /// Score of the result.
+    pub quality: Option<f64>,
+    /// The sender's wait, else the receiver's work, in milliseconds.
+    pub duration_ms: Option<f64>,
 }
 
-impl Row {
-    pub(super) fn of(handoff: &Handoff<'_>) -> Self {
+impl Outline {
+    /// The facts of this handoff, by the attempt that counts.
+    pub fn of(handoff: &Handoff<'_>) -> Self {
         let sent = handoff.sent().map(|sent| sent.span);
         let taken: Vec<&Span> = handoff.taken().map(|taken| taken.span).collect();
         let both = || sent.into_iter().chain(taken.iter().copied());
@@ -38,7 +41,7 @@ impl Row {
     }
 
     /// `sent > understood > completed`: the first rung, the last ones.
-    pub(super) fn ladder(&self) -> String {
+    pub fn ladder(&self) -> String {
         const SHOWN: [Rung; 9] = [
             Rung::Sent,
             Rung::Received,

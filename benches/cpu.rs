@@ -1,13 +1,13 @@
 //! CPU and memory per handoff of the channel, on a real NATS server.
 //!
 //! `cargo bench --bench cpu -- --server 127.0.0.1:4222 [--rounds N] [--msgs N] [--size BYTES]...
-//! [--json FILE] [--only send|receive] [--batch SPANS]`
+//! [--json FILE] [--only send|receive] [--batch SPANS] [--unclocked]`
 //! `... -- --round-trip` and `... -- --million` measure the full delegation and the memory instead.
 //!
 //! Send side: `hand_off` of a transfer without receipts to a subject on which a plain socket drains. Receive side: a
 //! plain thread writes pre-rendered handoffs; the inbox offers each, its payload is read as JSON, read back and done.
-//! In both, spans are recorded and turned into what an exporter gets, and all CPU of the process counts but that of the
-//! helper thread.
+//! In both, spans are recorded and encoded as OTLP, short of sending them, and all CPU of the process counts but that of
+//! the helper thread. `--unclocked` leaves the clocks alone, for valgrind.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs)]
 
@@ -19,13 +19,11 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures_util::StreamExt;
-use opentelemetry_sdk::error::OTelSdkResult;
-use opentelemetry_sdk::trace::{SpanData, SpanExporter};
 use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
 use wilco::channel::{Channel, Handoff};
 use wilco::model::{AgentName, ContentHash, HandoffId, HandoffKind, InstanceId, Intent, Timestamp, WorkflowId};
-use wilco::telemetry::Telemetry;
+use wilco::telemetry::{OtlpTransport, Sending, Telemetry};
 use wilco::wire::Envelope;
 
 #[derive(Serialize, Deserialize)]
@@ -52,14 +50,14 @@ impl Order {
     }
 }
 
-/// Drops every batch: the cheapest exporter there can be.
+/// Drops every request.
 #[derive(Debug)]
 struct NoExport;
 
-impl SpanExporter for NoExport {
-    async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
-        std::hint::black_box(batch.len());
-        Ok(())
+impl OtlpTransport for NoExport {
+    fn send(&self, request: Bytes, spans: usize) -> Sending<'_> {
+        std::hint::black_box((request, spans));
+        Box::pin(std::future::ready(Ok(())))
     }
 }
 
@@ -101,7 +99,7 @@ async fn cpu(options: &Options) {
 }
 
 fn telemetry(options: &Options) -> Telemetry {
-    let builder = Telemetry::builder().exporter(NoExport).without_metrics().schedule_delay(Duration::from_millis(50));
+    let builder = Telemetry::builder().transport(NoExport).without_metrics().schedule_delay(Duration::from_millis(50));
     match options.batch {
         Some(batch) => builder.batch_size(batch).build().unwrap(),
         None => builder.build().unwrap(),
@@ -361,7 +359,13 @@ fn thread_cpu() -> u64 {
     nanos(ClockId::ThreadCPUTime)
 }
 
+/// Without the clocks, whose library valgrind cannot run.
+static UNCLOCKED: AtomicBool = AtomicBool::new(false);
+
 fn nanos(clock: ClockId) -> u64 {
+    if UNCLOCKED.load(Ordering::Relaxed) {
+        return 0;
+    }
     let time = clock_gettime(clock);
     time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
 }
@@ -408,6 +412,7 @@ impl Options {
                 "--round-trip" => options.round_trip = true,
                 "--only" => options.only = Some(value()),
                 "--batch" => options.batch = Some(value().parse().unwrap()),
+                "--unclocked" => UNCLOCKED.store(true, Ordering::Relaxed),
                 "--million" => options.million = true,
                 "--bench" => {} // what cargo passes
                 other => panic!("unknown argument {other}; see the top of benches/cpu.rs"),

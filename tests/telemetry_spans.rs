@@ -14,7 +14,7 @@ use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::{SpanData, SpanExporter};
 use wilco::model::Timestamp;
 use wilco::telemetry::record::Record;
-use wilco::telemetry::{Telemetry, TelemetryBuilder};
+use wilco::telemetry::{OtlpTransport, Sending, Telemetry, TelemetryBuilder};
 
 #[path = "support/records.rs"]
 mod records;
@@ -213,4 +213,58 @@ fn the_resource_names_the_service_and_the_sdk() {
     let scope = kept.spans.lock().unwrap()[0].instrumentation_scope.clone();
     assert_eq!((scope.name(), scope.version()), ("wilco", Some(env!("CARGO_PKG_VERSION"))));
     assert!(scope.schema_url().is_some_and(|url| url.starts_with("https://opentelemetry.io/schemas/")));
+}
+
+/// A transport of a user's own that keeps the last request.
+#[derive(Clone, Debug, Default)]
+struct KeptRequest(Arc<Mutex<Option<bytes::Bytes>>>);
+
+impl OtlpTransport for KeptRequest {
+    fn send(&self, request: bytes::Bytes, spans: usize) -> Sending<'_> {
+        assert_eq!(spans, 8);
+        *self.0.lock().unwrap() = Some(request);
+        Box::pin(std::future::ready(Ok(())))
+    }
+}
+
+/// Every kind of record; the first and the last are of one boundary and one workflow.
+fn one_of_each() -> Vec<Record> {
+    vec![
+        Record::Handoff(Box::new(records::typical())),
+        Record::Handoff(Box::new(records::handoff())),
+        Record::Process(Box::new(records::process())),
+        Record::Process(Box::new(records::process())),
+        Record::Workflow(Box::new(records::workflow())),
+        Record::Step(Box::new(records::join())),
+        Record::Handoff(Box::new(records::handoff())),
+        Record::Handoff(Box::new(records::typical())),
+    ]
+}
+
+#[test]
+fn what_is_encoded_at_once_is_what_the_sdk_makes_of_its_spans() {
+    use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+    use opentelemetry_proto::transform::common::tonic::ResourceAttributesWithSchema;
+    use opentelemetry_proto::transform::trace::tonic::group_spans_by_resource_and_scope;
+    use prost::Message;
+
+    for session in [false, true] {
+        let (kept, request) = (Kept::default(), KeptRequest::default());
+        for builder in [Telemetry::builder().exporter(kept.clone()), Telemetry::builder().transport(request.clone())] {
+            let telemetry = builder.service_name("news \u{2028} room").session_attributes(session).build().unwrap();
+            telemetry.record_all(one_of_each());
+            assert!(telemetry.shutdown_blocking(Duration::from_secs(5)).complete);
+        }
+        let spans = std::mem::take(&mut *kept.spans.lock().unwrap());
+        let resource = ResourceAttributesWithSchema::from(kept.resource.lock().unwrap().as_ref().unwrap());
+        let mut expected = group_spans_by_resource_and_scope(spans, &resource);
+        let request = request.0.lock().unwrap().take().unwrap();
+        let mut encoded = ExportTraceServiceRequest::decode(request).unwrap().resource_spans;
+        for resource_spans in [&mut expected, &mut encoded] {
+            // The SDK keeps these in a hash map.
+            let resource = resource_spans[0].resource.as_mut().unwrap();
+            resource.attributes.sort_by(|left, right| left.key.cmp(&right.key));
+        }
+        assert_eq!(encoded, expected);
+    }
 }

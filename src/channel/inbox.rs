@@ -208,7 +208,8 @@ impl Inbox {
             } else {
                 message.subject.as_str().into()
             },
-            subject_template: None,
+            // Where the agent listens on a pattern, the pattern is what its subjects have in common.
+            subject_template: (*message.subject != *self.subject).then(|| self.subject.clone()),
             server: self.hub.server.clone(),
             target: self.info.clone(),
         };

@@ -53,7 +53,7 @@ impl ContentHash {
     }
 
     /// Fills 64 bytes with the hex digits; fewer, if the place is shorter.
-    #[cfg(feature = "proxy")]
+    #[cfg(feature = "telemetry")]
     #[inline]
     pub(crate) fn write_hex_into(&self, place: &mut [u8]) {
         for (byte, pair) in self.0.iter().zip(place.chunks_exact_mut(2)) {

@@ -29,7 +29,7 @@ impl HandoffId {
     }
 
     /// Fills 36 bytes with the id's characters. Other lengths are left as they are.
-    #[cfg(feature = "proxy")]
+    #[cfg(feature = "telemetry")]
     #[inline]
     pub(crate) fn write_into(&self, place: &mut [u8]) {
         if let Ok(place) = <&mut [u8; uuid::fmt::Hyphenated::LENGTH]>::try_from(place) {

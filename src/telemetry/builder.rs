@@ -10,8 +10,8 @@ use opentelemetry_sdk::trace::SpanExporter;
 use super::exporter::{self, MetricPlan, Plan, SpanPlan};
 use super::queue::Queue;
 use super::settings::Settings;
-use super::sink::{MetricSink, SpanSink};
-use super::{OtlpConfig, Sampling, Telemetry, TelemetryError, env, names};
+use super::sink::MetricSink;
+use super::{OtlpConfig, OtlpTransport, Sampling, Telemetry, TelemetryError, env, names};
 
 /// Says what [`Telemetry`] records and where it sends it.
 ///
@@ -22,7 +22,7 @@ pub struct TelemetryBuilder {
     settings: Settings,
     from_env: bool,
     session_attributes: bool,
-    span_exporter: Option<Box<dyn SpanSink>>,
+    spans: Option<SpanPlan>,
     metric_exporter: Option<Arc<dyn MetricSink>>,
 }
 
@@ -97,9 +97,16 @@ impl TelemetryBuilder {
         self
     }
 
-    /// Gives spans to an exporter of one's own instead of OTLP. It is driven by a tokio runtime on the exporter's thread.
+    /// Gives spans to an exporter of one's own instead of OTLP, as the SDK has them; to encode them is its own affair
+    /// ([`TelemetryBuilder::transport`] gets them encoded, which is cheaper). It is driven by a tokio runtime on the exporter's thread.
     pub fn exporter(mut self, exporter: impl SpanExporter + 'static) -> Self {
-        self.span_exporter = Some(Box::new(exporter));
+        self.spans = Some(SpanPlan::Own(Box::new(exporter)));
+        self
+    }
+
+    /// Gives spans to a transport of one's own, encoded as OTLP, instead of sending them over HTTP or gRPC.
+    pub fn transport(mut self, transport: impl OtlpTransport + 'static) -> Self {
+        self.spans = Some(SpanPlan::Transport(Box::new(transport)));
         self
     }
 
@@ -170,8 +177,8 @@ impl TelemetryBuilder {
             }
         }
         let enabled = |signal: &super::otlp::Signal| signal.enabled == Some(true);
-        let spans = match self.span_exporter {
-            Some(own) => SpanPlan::Own(own),
+        let spans = match self.spans {
+            Some(own) => own,
             None if enabled(&settings.traces) => SpanPlan::Otlp(settings.traces.clone()),
             None => SpanPlan::Nowhere,
         };

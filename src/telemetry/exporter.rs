@@ -6,17 +6,16 @@ use std::time::Duration;
 
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::OTelSdkError;
-use opentelemetry_sdk::trace::SpanData;
 use tokio::time::Instant;
 
 use super::TelemetryError;
+use super::batch::Batch;
 use super::metrics::Metrics;
-use super::otlp::{Attempts, Signal, metric_exporter, span_exporter};
+use super::otlp::{Attempts, OtlpTransport, Signal, metric_exporter, span_transport};
 use super::queue::{Queue, Settled};
 use super::record::Record;
 use super::settings::Limits;
 use super::sink::{MetricSink, SpanSink};
-use super::span::SpanBuilder;
 use super::stats::DropReason;
 
 /// What the exporter thread is given to begin with.
@@ -30,6 +29,7 @@ pub(super) struct Plan {
 
 pub(super) enum SpanPlan {
     Otlp(Signal),
+    Transport(Box<dyn OtlpTransport>),
     Own(Box<dyn SpanSink>),
     Nowhere,
 }
@@ -44,9 +44,8 @@ struct Exporter {
     queue: Arc<Queue>,
     limits: Limits,
     // `None` where only metrics are wanted.
-    spans: Option<Box<dyn SpanSink>>,
+    spans: Option<Batch>,
     attempts: Attempts,
-    builder: SpanBuilder,
     metrics: Option<Metrics>,
     failing: bool,
 }
@@ -95,14 +94,16 @@ impl Exporter {
     fn new(plan: Plan, queue: Arc<Queue>) -> Result<Self, TelemetryError> {
         let (limits, resource) = (plan.limits, plan.resource);
         let attempts = Attempts::default();
-        let mut spans: Option<Box<dyn SpanSink>> = match plan.spans {
-            SpanPlan::Otlp(signal) => Some(Box::new(span_exporter(&signal, limits.export_timeout, &attempts)?)),
-            SpanPlan::Own(own) => Some(own),
+        let session = plan.session_attributes;
+        let spans = match plan.spans {
+            SpanPlan::Otlp(signal) => {
+                let transport = span_transport(&signal, limits.export_timeout, &attempts)?;
+                Some(Batch::encoded(transport, &resource, session))
+            }
+            SpanPlan::Transport(own) => Some(Batch::encoded(own, &resource, session)),
+            SpanPlan::Own(own) => Some(Batch::built(own, &resource, session)),
             SpanPlan::Nowhere => None,
         };
-        if let Some(sink) = &mut spans {
-            sink.set_resource_boxed(&resource);
-        }
         let metrics: Option<Arc<dyn MetricSink>> = match plan.metrics {
             Some(MetricPlan::Otlp(signal, temporality)) => {
                 Some(Arc::new(metric_exporter(&signal, limits.export_timeout, temporality)?))
@@ -111,8 +112,7 @@ impl Exporter {
             None => None,
         };
         let metrics = metrics.map(|sink| Metrics::new(sink, &resource, &queue, limits));
-        let builder = SpanBuilder::new(plan.session_attributes);
-        Ok(Self { queue, limits, spans, attempts, builder, metrics, failing: false })
+        Ok(Self { queue, limits, spans, attempts, metrics, failing: false })
     }
 
     async fn run(mut self) {
@@ -142,8 +142,8 @@ impl Exporter {
             metrics.sent(&self.queue).await;
             metrics.shutdown();
         }
-        if let Some(sink) = &self.spans
-            && let Err(error) = sink.shutdown_boxed(SINK_SHUTDOWN)
+        if let Some(spans) = &self.spans
+            && let Err(error) = spans.shut_down(SINK_SHUTDOWN)
         {
             tracing::warn!(%error, "the span exporter did not shut down");
         }
@@ -157,33 +157,33 @@ impl Exporter {
                 self.queue.settle(Settled { dropped: Some((DropReason::Shutdown, lost)), ..Settled::default() });
                 return;
             }
-            let mut sampled_out = 0;
-            let mut spans = Vec::with_capacity(left.len().min(self.limits.batch));
+            let (mut due, mut sampled_out) = (0, 0);
             for record in left.by_ref().take(self.limits.batch) {
                 if let Some(metrics) = &mut self.metrics {
                     metrics.count(&record);
                 }
-                if record.is_due() && self.spans.is_some() {
-                    spans.push(self.builder.span(record));
-                } else {
-                    sampled_out += 1;
+                match &mut self.spans {
+                    Some(spans) if record.is_due() => {
+                        spans.add(&record);
+                        due += 1;
+                    }
+                    _ => sampled_out += 1,
                 }
             }
-            if spans.is_empty() && sampled_out == 0 {
+            if due == 0 && sampled_out == 0 {
                 return;
             }
             self.queue.settle(Settled { sampled_out, ..Settled::default() });
-            if !spans.is_empty() {
-                let settled = self.send(spans).await;
+            if due > 0 {
+                let settled = self.send(due).await;
                 self.queue.settle(settled);
             }
         }
     }
 
-    /// Sends a batch. The sink retries; how long it may go on is decided here, by dropping its future.
-    async fn send(&mut self, spans: Vec<SpanData>) -> Settled {
-        let count = spans.len() as u64;
-        let Some(sink) = &self.spans else { return Settled { sampled_out: count, ..Settled::default() } };
+    /// Sends the batch of `count` spans. It retries; how long it may go on is decided here, by dropping its future.
+    async fn send(&mut self, count: u64) -> Settled {
+        let Some(spans) = &mut self.spans else { return Settled { sampled_out: count, ..Settled::default() } };
         let timeout = self.limits.export_timeout;
         let begun = Instant::now();
         self.attempts.restart();
@@ -192,7 +192,7 @@ impl Exporter {
             () = self.queue.out_of_time() => {
                 return Settled { dropped: Some((DropReason::Shutdown, count)), ..Settled::default() };
             }
-            result = sink.export_boxed(spans) => result,
+            result = spans.send() => result,
             () = tokio::time::sleep_until(begun + timeout) => Err(OTelSdkError::Timeout(timeout)),
             () = overtaken(&self.queue, &self.attempts) => {
                 Err(OTelSdkError::InternalFailure("the queue is full, so it was not tried again".to_owned()))

@@ -9,31 +9,34 @@
 //! ```
 //!
 //! Ids of spans are chosen by whoever fills a [`record::Record`] (a trace id follows from the workflow id), which a span
-//! builder of the OpenTelemetry API no longer allows; so finished [`SpanData`] is built here instead, and given to the
-//! exporter as is. That also lets a record wait as plain data, and costs the data path no span of the SDK's.
+//! builder of the OpenTelemetry API no longer allows; so a record waits as plain data, and becomes a finished span on the
+//! exporter thread.
 //!
-//! The exporter is a [`SpanExporter`]: the one of `opentelemetry-otlp`, or one of the user's own, which sees the same
-//! data and is driven the same way. The library encodes, compresses, sends, tells what may be retried from what may
-//! not, and retries. Ours is the rest: the queue before it, the time it is given (its future is dropped at the export
-//! timeout, at the end of a shutdown's time, or when a batch is being retried while the queue is full), the counters
-//! ([`Stats`]), and the client of OTLP/HTTP, which is reqwest's asynchronous one with rustls and `ring`. gRPC is
-//! tonic's, with the same.
+//! There it is written as OTLP/protobuf at once, into one buffer a batch, without a span of the SDK's in between: what all
+//! spans of a boundary, or of a workflow, have in common is copied from the last one. The request goes to an
+//! [`OtlpTransport`]: over HTTP (reqwest's asynchronous client with rustls and `ring`), over gRPC (tonic), or over
+//! something of the user's own. What may be tried again, and what not, is as OTLP's specification has it. An exporter of
+//! the user's own gets [`SpanData`] instead ([`TelemetryBuilder::exporter`]), which say the same: a test compares the two,
+//! as `opentelemetry-proto` reads them.
+//!
+//! The queue, the time an export is given (its future is dropped at the export timeout, at the end of a shutdown's time,
+//! or when a batch is being retried while the queue is full) and the counters ([`Stats`]) are the same for all.
 //!
 //! All of it runs on one thread of its own, which drives a single-threaded tokio runtime. It needs no runtime of the
 //! caller's, and a collector that hangs, refuses or is absent costs an agent nothing but counted drops.
 //!
-//! Two things are as the library has them. Spans that a collector rejects out of a batch that it takes are only logged
-//! (as a warning, through `tracing`), and count as exported. And `OTEL_EXPORTER_OTLP_COMPRESSION` (`gzip` or `none`,
-//! with its `_TRACES_` and `_METRICS_` variants) is always read from the environment. Headers are not: the library
-//! would put those of the environment over those given in code, so that each request is given ours instead, where
-//! variables count only after [`TelemetryBuilder::from_env`], and what is said in code overrides them.
+//! Two things to know. Spans that a collector rejects out of a batch that it takes are only logged (as a warning, through
+//! `tracing`), and count as exported. And `OTEL_EXPORTER_OTLP_COMPRESSION` (`gzip` or `none`, with its `_TRACES_` and
+//! `_METRICS_` variants) is always read from the environment, as `opentelemetry-otlp`, which sends the metrics, does. Its
+//! headers are not: it would put those of the environment over those given in code, so that each request is given ours
+//! instead, where variables count only after [`TelemetryBuilder::from_env`], and what is said in code overrides them.
 //!
 //! Metrics are read with the SDK's `ManualReader` by the same thread and sent from a task of the same runtime. The
 //! SDK's `PeriodicReader` is not used: its thread has no tokio runtime, and its shutdown blocks.
 //!
 //! [`SpanData`]: opentelemetry_sdk::trace::SpanData
-//! [`SpanExporter`]: opentelemetry_sdk::trace::SpanExporter
 
+mod batch;
 mod builder;
 mod env;
 mod error;
@@ -54,7 +57,7 @@ pub(crate) use crate::model::names;
 pub use builder::TelemetryBuilder;
 pub use error::TelemetryError;
 pub use handle::Telemetry;
-pub use otlp::{OtlpConfig, Protocol};
+pub use otlp::{OtlpConfig, OtlpTransport, Protocol, Sending};
 pub use sampling::Sampling;
 pub use stats::{DropReason, Dropped, Flushed, Stats};
 #[cfg(feature = "store")]

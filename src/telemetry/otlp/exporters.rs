@@ -2,38 +2,29 @@ use std::time::Duration;
 
 use ::http::Uri;
 use opentelemetry_otlp::{
-    ExporterBuildError, MetricExporter, RetryPolicy, SpanExporter, WithExportConfig, WithHttpConfig, WithTonicConfig,
+    ExporterBuildError, MetricExporter, RetryPolicy, WithExportConfig, WithHttpConfig, WithTonicConfig,
 };
 use opentelemetry_sdk::metrics::Temporality;
 
+use super::grpc_spans::grpc_spans;
+use super::http_spans::HttpSpans;
 use super::signal::SignalKind;
-use super::{Attempts, Protocol, Signal, grpc, http};
+use super::{Attempts, OtlpTransport, Protocol, Signal, grpc, http};
 use crate::telemetry::TelemetryError;
 
-/// The exporter of spans. Retries what OTLP says may be retried, for as long as `budget`.
+/// What carries spans. It retries what OTLP says may be retried, for as long as `budget`.
 ///
 /// Must be called within the tokio runtime that is to drive it; does not connect yet.
-pub(in crate::telemetry) fn span_exporter(
+pub(in crate::telemetry) fn span_transport(
     signal: &Signal,
     budget: Duration,
     attempts: &Attempts,
-) -> Result<SpanExporter, TelemetryError> {
+) -> Result<Box<dyn OtlpTransport>, TelemetryError> {
     let url = signal.url(SignalKind::Traces)?;
-    let builder = SpanExporter::builder();
-    let built = match signal.protocol() {
-        Protocol::Http => {
-            let client = http::Client::new(&url, signal, attempts)?;
-            let builder = builder.with_http().with_http_client(client).with_retry_policy(again_and_again());
-            builder.with_endpoint(url.to_string()).with_timeout(budget).build()
-        }
-        Protocol::Grpc => {
-            let stamp = grpc::stamp(signal, attempts)?;
-            let builder = grpc::secured(builder.with_tonic(), &url).with_interceptor(stamp);
-            let builder = builder.with_retry_policy(again_and_again());
-            builder.with_endpoint(url.to_string()).with_timeout(budget).build()
-        }
-    };
-    built.map_err(|error| refused(&url, error))
+    Ok(match signal.protocol() {
+        Protocol::Http => Box::new(HttpSpans::new(url, signal, budget, attempts)?),
+        Protocol::Grpc => Box::new(grpc_spans(&url, signal, budget, attempts)?),
+    })
 }
 
 /// The exporter of metrics; does not retry, for sums go on growing: what is lost now is in the next export.
@@ -61,11 +52,6 @@ pub(in crate::telemetry) fn metric_exporter(
         }
     };
     built.map_err(|error| refused(&url, error))
-}
-
-/// The library's own pace gives up after a second; an outage lasts longer. Time is the bound here, not a count.
-fn again_and_again() -> RetryPolicy {
-    RetryPolicy::recommended().with_max_retries(usize::MAX).with_max_delay(Duration::from_secs(5))
 }
 
 fn refused(url: &Uri, error: ExporterBuildError) -> TelemetryError {

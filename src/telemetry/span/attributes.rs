@@ -1,117 +1,183 @@
-use opentelemetry::{Array, KeyValue, StringValue, Value};
+//! Attributes that several spans have in common, and the events and the status that follow from findings.
 
 use super::text;
-use crate::model::Mismatch;
+use super::writer::{Boundary, Side, Writer};
+use crate::model::{AgentName, Climb, Mismatch, Quality, Timestamp, WorkflowId};
 use crate::telemetry::names;
-use crate::telemetry::record::{Content, ContextAge, HandoffFacts, ResultFacts};
+use crate::telemetry::record::{Content, ContextAge, HandoffFacts, Outcome, ResultFacts};
 
-/// The attributes of one span, in the order of the contract.
-pub(super) struct Attributes(Vec<KeyValue>);
-
-impl Attributes {
-    pub(super) fn with_room(room: usize) -> Self {
-        Self(Vec::with_capacity(room))
+/// What both sides of a handoff say of it, up to its id.
+pub(super) fn facts(out: &mut impl Writer, of: &Boundary<'_>, attempt: u32, session: bool) {
+    let facts = of.facts;
+    out.boundary(of, |out| boundary(out, of));
+    if let Some(workflow) = &facts.workflow {
+        out.workflow(workflow, "AGENT", |out| {
+            out.text(names::MESSAGING_CONVERSATION_ID, workflow);
+            workflow_id(out, workflow);
+            if session {
+                self::session(out, Some(workflow), "AGENT");
+            }
+        });
+    } else if session {
+        self::session(out, None, "AGENT");
     }
-
-    pub(super) fn into_list(self) -> Vec<KeyValue> {
-        self.0
+    if let Some(id) = &facts.id {
+        out.text(names::MESSAGING_MESSAGE_ID, text::message_id(id, attempt));
+        out.text(names::HANDOFF_ID, text::id(id));
     }
+    out.maybe_text(names::HANDOFF_PARENT, facts.parent.as_ref().map(text::id));
+}
 
-    pub(super) fn text(&mut self, key: &'static str, value: impl Into<StringValue>) {
-        self.0.push(KeyValue::new(key, Value::String(value.into())));
+fn boundary(out: &mut impl Writer, of: &Boundary<'_>) {
+    let HandoffFacts { from, to, kind, subject, subject_template, server, target, .. } = of.facts;
+    let (name, word) = match of.side {
+        Side::Sender { .. } => ("publish", "send"),
+        Side::Receiver { .. } => ("process", "process"),
+    };
+    out.text(names::MESSAGING_SYSTEM, "nats");
+    out.text(names::MESSAGING_OPERATION_TYPE, word);
+    out.text(names::MESSAGING_OPERATION_NAME, name);
+    out.text(names::MESSAGING_DESTINATION_NAME, subject);
+    out.maybe_text(names::MESSAGING_DESTINATION_TEMPLATE, subject_template.as_ref());
+    if let Some(server) = server {
+        out.text(names::SERVER_ADDRESS, &server.host);
+        out.int(names::SERVER_PORT, server.port.into());
     }
+    out.text(names::GEN_AI_OPERATION_NAME, "invoke_agent");
+    let agent: Option<&AgentName> = match of.side {
+        Side::Sender { .. } => to.as_ref(),
+        Side::Receiver { agent, .. } => Some(agent),
+    };
+    out.maybe_text(names::GEN_AI_AGENT_NAME, agent);
+    if let Some(info) = target {
+        out.maybe_text(names::GEN_AI_AGENT_VERSION, info.version.as_ref());
+        out.maybe_text(names::GEN_AI_REQUEST_MODEL, info.model.as_ref());
+    }
+    if let Some(from) = from {
+        out.text(names::GEN_AI_CALLER_TYPE, "agent");
+        out.text(names::GEN_AI_CALLER_NAME, from);
+        out.text(names::HANDOFF_FROM, from);
+    }
+    out.maybe_text(names::HANDOFF_TO, to.as_ref());
+    out.text(names::HANDOFF_KIND, kind.as_str());
+    match of.side {
+        Side::Sender { inst } => out.maybe_text(names::INST, inst.map(|inst| inst.to_string())),
+        Side::Receiver { group, .. } => out.maybe_text(names::MESSAGING_CONSUMER_GROUP, group),
+    }
+}
 
-    pub(super) fn maybe_text(&mut self, key: &'static str, value: Option<impl Into<StringValue>>) {
-        if let Some(value) = value {
-            self.text(key, value);
+pub(super) fn workflow_id(out: &mut impl Writer, workflow: &WorkflowId) {
+    out.text(names::GEN_AI_CONVERSATION_ID, workflow);
+    out.text(names::WORKFLOW_ID, workflow);
+}
+
+pub(super) fn session(out: &mut impl Writer, workflow: Option<&WorkflowId>, kind: &'static str) {
+    out.maybe_text(names::SESSION_ID, workflow);
+    out.text(names::OPENINFERENCE_KIND, kind);
+}
+
+pub(super) fn content(out: &mut impl Writer, hash: &'static str, size: &'static str, content: Option<Content>) {
+    if let Some(content) = content {
+        out.text(hash, text::prefixed_hex(&content.hash));
+        out.count(size, content.size);
+    }
+}
+
+pub(super) fn context_age(out: &mut impl Writer, age: Option<ContextAge>) {
+    let Some(age) = age else { return };
+    out.number(names::CONTEXT_AGE, age.age_ms);
+    if let Some(max_age_ms) = age.max_age_ms {
+        out.number(names::CONTEXT_MAX_AGE, max_age_ms);
+    }
+    if let Some(uncertainty_ms) = age.uncertainty_ms {
+        out.number(names::CONTEXT_AGE_UNCERTAINTY, uncertainty_ms);
+    }
+}
+
+pub(super) fn labels(out: &mut impl Writer, key: &'static str, labels: &[String]) {
+    if !labels.is_empty() {
+        out.texts(key, labels.iter());
+    }
+}
+
+/// The end that both sides of a handoff share: ladder, result, verdict, findings.
+pub(super) fn outcome(out: &mut impl Writer, result: &ResultFacts, outcome: &Outcome, ended: Timestamp) {
+    if let Some(highest) = outcome.climbs.iter().max_by_key(|climb| (climb.rung, climb.evidence)) {
+        out.text(names::RUNG, highest.rung.as_str());
+        out.text(names::RUNG_EVIDENCE, highest.evidence.as_str());
+    }
+    result_facts(out, result);
+    out.text(names::VERDICT, outcome.verdict);
+    findings(out, &outcome.mismatches);
+    for climb in &outcome.climbs {
+        rung_event(out, climb);
+    }
+    if let Some(quality) = &result.quality {
+        quality_event(out, quality, result.threshold, ended);
+    }
+    finding_events(out, &outcome.mismatches, ended);
+}
+
+fn result_facts(out: &mut impl Writer, result: &ResultFacts) {
+    content(out, names::RESULT_HASH, names::RESULT_SIZE, result.content);
+    if let Some(quality) = &result.quality {
+        out.number(names::RESULT_QUALITY, quality.score());
+        out.text(names::RESULT_QUALITY_BY, quality.by().to_owned());
+    }
+    if let Some(threshold) = result.threshold {
+        out.number(names::RESULT_QUALITY_THRESHOLD, threshold);
+    }
+    if let Some(used) = result.used {
+        out.flag(names::RESULT_USED, used);
+    }
+    if let Some(checked) = result.checked {
+        out.flag(names::RESULT_CHECKED, checked);
+    }
+}
+
+/// The attributes and the status that tell of what this side found, first found first.
+pub(super) fn findings(out: &mut impl Writer, found: &[Mismatch]) {
+    let Some(first) = found.first() else { return };
+    out.text(names::ERROR_TYPE, first.kind.as_str());
+    out.texts(names::MISMATCHES, found.iter().map(|mismatch| mismatch.kind.as_str()));
+    let diff: Vec<&String> = found.iter().flat_map(|mismatch| &mismatch.diff).collect();
+    if !diff.is_empty() {
+        out.texts(names::INTENT_DIFF, diff.into_iter());
+    }
+    out.fail(&first.to_string());
+}
+
+/// One event for each check that failed.
+pub(super) fn finding_events(out: &mut impl Writer, found: &[Mismatch], at: Timestamp) {
+    for mismatch in found {
+        out.event(names::EVALUATION_EVENT, at, |out| {
+            out.text(names::EVALUATION_NAME, mismatch.kind.as_str());
+            out.number(names::EVALUATION_SCORE, 0.0);
+            out.text(names::EVALUATION_LABEL, "fail");
+            if !mismatch.evidence.is_empty() {
+                out.text(names::EVALUATION_EXPLANATION, &mismatch.evidence);
+            }
+        });
+    }
+}
+
+/// A rung that was climbed.
+fn rung_event(out: &mut impl Writer, climb: &Climb) {
+    out.event(names::RUNG, climb.at, |out| {
+        out.text("rung", climb.rung.as_str());
+        out.text("evidence", climb.evidence.as_str());
+        out.maybe_text("by", climb.by.as_ref());
+    });
+}
+
+/// The score of a result.
+fn quality_event(out: &mut impl Writer, quality: &Quality, threshold: Option<f64>, at: Timestamp) {
+    out.event(names::EVALUATION_EVENT, at, |out| {
+        out.text(names::EVALUATION_NAME, "quality");
+        out.number(names::EVALUATION_SCORE, quality.score());
+        if let Some(threshold) = threshold {
+            out.text(names::EVALUATION_LABEL, if quality.score() < threshold { "fail" } else { "pass" });
         }
-    }
-
-    pub(super) fn texts(&mut self, key: &'static str, values: Vec<StringValue>) {
-        if !values.is_empty() {
-            self.0.push(KeyValue::new(key, Value::Array(Array::String(values))));
-        }
-    }
-
-    pub(super) fn labels(&mut self, key: &'static str, labels: Vec<String>) {
-        if !labels.is_empty() {
-            self.texts(key, labels.into_iter().map(StringValue::from).collect());
-        }
-    }
-
-    pub(super) fn int(&mut self, key: &'static str, value: impl TryInto<i64>) {
-        self.0.push(KeyValue::new(key, value.try_into().unwrap_or(i64::MAX)));
-    }
-
-    pub(super) fn maybe_int(&mut self, key: &'static str, value: Option<impl TryInto<i64>>) {
-        if let Some(value) = value {
-            self.int(key, value);
-        }
-    }
-
-    pub(super) fn number(&mut self, key: &'static str, value: f64) {
-        self.0.push(KeyValue::new(key, value));
-    }
-
-    pub(super) fn maybe_flag(&mut self, key: &'static str, value: Option<bool>) {
-        if let Some(value) = value {
-            self.0.push(KeyValue::new(key, value));
-        }
-    }
-
-    pub(super) fn messaging(&mut self, kind: &'static str, name: &'static str, facts: &HandoffFacts, attempt: u32) {
-        self.text(names::MESSAGING_SYSTEM, "nats");
-        self.text(names::MESSAGING_OPERATION_TYPE, kind);
-        self.text(names::MESSAGING_OPERATION_NAME, name);
-        self.text(names::MESSAGING_DESTINATION_NAME, facts.subject.clone());
-        self.maybe_text(names::MESSAGING_DESTINATION_TEMPLATE, facts.subject_template.clone());
-        if let Some(id) = &facts.id {
-            self.text(names::MESSAGING_MESSAGE_ID, text::message_id(id, attempt));
-        }
-        self.maybe_text(names::MESSAGING_CONVERSATION_ID, facts.workflow.as_ref().map(|id| id.shared()));
-        if let Some(server) = &facts.server {
-            self.text(names::SERVER_ADDRESS, server.host.clone());
-            self.int(names::SERVER_PORT, server.port);
-        }
-    }
-
-    pub(super) fn content(&mut self, hash: &'static str, size: &'static str, content: Option<Content>) {
-        if let Some(content) = content {
-            self.text(hash, text::prefixed_hex(&content.hash));
-            self.int(size, content.size);
-        }
-    }
-
-    pub(super) fn context_age(&mut self, age: Option<ContextAge>) {
-        let Some(age) = age else { return };
-        self.number(names::CONTEXT_AGE, age.age_ms);
-        if let Some(max_age_ms) = age.max_age_ms {
-            self.number(names::CONTEXT_MAX_AGE, max_age_ms);
-        }
-        if let Some(uncertainty_ms) = age.uncertainty_ms {
-            self.number(names::CONTEXT_AGE_UNCERTAINTY, uncertainty_ms);
-        }
-    }
-
-    pub(super) fn result(&mut self, result: &ResultFacts) {
-        self.content(names::RESULT_HASH, names::RESULT_SIZE, result.content);
-        if let Some(quality) = &result.quality {
-            self.number(names::RESULT_QUALITY, quality.score());
-            self.text(names::RESULT_QUALITY_BY, quality.by().to_owned());
-        }
-        if let Some(threshold) = result.threshold {
-            self.number(names::RESULT_QUALITY_THRESHOLD, threshold);
-        }
-        self.maybe_flag(names::RESULT_USED, result.used);
-        self.maybe_flag(names::RESULT_CHECKED, result.checked);
-    }
-
-    /// What this side found, first found first. `mismatches` lose their diffs to the attribute for these.
-    pub(super) fn mismatches(&mut self, mismatches: &mut [Mismatch]) {
-        let Some(first) = mismatches.first() else { return };
-        self.text(names::ERROR_TYPE, first.kind.as_str());
-        self.texts(names::MISMATCHES, mismatches.iter().map(|mismatch| mismatch.kind.as_str().into()).collect());
-        let diff = mismatches.iter_mut().flat_map(|mismatch| std::mem::take(&mut mismatch.diff));
-        self.texts(names::INTENT_DIFF, diff.map(StringValue::from).collect());
-    }
+        out.text(names::EVALUATION_EXPLANATION, format!("scored by {}", quality.by()));
+    });
 }

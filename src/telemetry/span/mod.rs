@@ -1,109 +1,86 @@
-//! A record becomes the span that the wire contract describes. Runs on the exporter thread, once per handoff a side, so
-//! it moves what it can out of the record, shares what is shared, and gives each text its exact length at once.
+//! A record becomes the span that the wire contract describes. What a span says is told once, per kind of record, in
+//! terms of a [`Writer`]; one writer makes OTLP/protobuf of it, and one what the SDK gives its exporters.
+//!
+//! Runs on the exporter thread, once per handoff a side.
 
 mod attributes;
-mod events;
+mod data;
 mod handoff;
 mod process;
+mod protobuf;
+mod shared;
 mod step;
 mod text;
 mod workflow;
-
-use std::borrow::Cow;
-use std::sync::Arc;
+mod writer;
 
 use opentelemetry::InstrumentationScope;
-use opentelemetry::trace::{Event, Link, SpanContext, SpanId, SpanKind, Status, TraceFlags};
-use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanLinks};
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::trace::SpanData;
 
-use self::attributes::Attributes;
+use self::data::DataWriter;
+use self::protobuf::{Frame, ProtoWriter};
+use self::writer::Writer;
 use super::names;
-use super::record::{Record, SpanPlace};
-use crate::model::{InstanceId, Timestamp, WorkflowId};
+use super::record::Record;
 
-/// Turns records into spans.
+/// Makes the SDK's spans of records.
 #[derive(Debug)]
 pub(super) struct SpanBuilder {
-    scope: InstrumentationScope,
-    session_attributes: bool,
-    // The instance of the last record and its text: nearly always that of the next one too.
-    inst: Option<(InstanceId, Arc<str>)>,
+    writer: DataWriter,
+    session: bool,
 }
 
 impl SpanBuilder {
-    pub(super) fn new(session_attributes: bool) -> Self {
-        let scope = InstrumentationScope::builder(names::SCOPE)
-            .with_version(env!("CARGO_PKG_VERSION"))
-            .with_schema_url(names::SCHEMA_URL)
-            .build();
-        Self { scope, session_attributes, inst: None }
+    pub(super) fn new(session: bool) -> Self {
+        Self { writer: DataWriter::new(scope()), session }
     }
 
-    pub(super) fn span(&mut self, record: Record) -> SpanData {
-        match record {
-            Record::Handoff(record) => self.handoff(*record),
-            Record::Process(record) => self.process(*record),
-            Record::Workflow(record) => self.workflow(*record),
-            Record::Step(record) => self.step(*record),
-        }
-    }
-
-    fn workflow_id(&self, attributes: &mut Attributes, workflow: &WorkflowId) {
-        attributes.text(names::GEN_AI_CONVERSATION_ID, workflow.shared());
-        attributes.text(names::WORKFLOW_ID, workflow.shared());
-    }
-
-    fn session(&self, attributes: &mut Attributes, workflow: Option<&WorkflowId>, kind: &'static str) {
-        if self.session_attributes {
-            attributes.maybe_text(names::SESSION_ID, workflow.map(WorkflowId::shared));
-            attributes.text(names::OPENINFERENCE_KIND, kind);
-        }
-    }
-
-    fn inst_text(&mut self, inst: InstanceId) -> Arc<str> {
-        match &self.inst {
-            Some((last, text)) if *last == inst => Arc::clone(text),
-            _ => {
-                let text: Arc<str> = inst.to_string().into();
-                self.inst = Some((inst, Arc::clone(&text)));
-                text
-            }
-        }
-    }
-
-    fn finish(&self, place: SpanPlace, shape: Shape) -> SpanData {
-        let flags = if place.sampled { TraceFlags::SAMPLED } else { TraceFlags::NOT_SAMPLED };
-        let mut events = SpanEvents::default();
-        events.events = shape.events;
-        let mut links = SpanLinks::default();
-        links.links.extend(shape.link);
-        SpanData {
-            span_context: SpanContext::new(place.trace_id, place.span_id, flags, false, place.trace_state),
-            parent_span_id: place.parent_span_id,
-            parent_span_is_remote: place.parent_is_remote && place.parent_span_id != SpanId::INVALID,
-            span_kind: shape.kind,
-            name: shape.name,
-            start_time: shape.started.into(),
-            // A clock that was set back in between must not make a span of negative length.
-            end_time: shape.ended.max(shape.started).into(),
-            attributes: shape.attributes.into_list(),
-            dropped_attributes_count: 0,
-            events,
-            links,
-            status: shape.status,
-            instrumentation_scope: self.scope.clone(),
-        }
+    pub(super) fn span(&mut self, record: &Record) -> Option<SpanData> {
+        write(&mut self.writer, record, self.session);
+        self.writer.take()
     }
 }
 
-/// What a span is, apart from where it stands.
-struct Shape {
-    name: Cow<'static, str>,
-    kind: SpanKind,
-    started: Timestamp,
-    ended: Timestamp,
-    attributes: Attributes,
-    events: Vec<Event>,
-    link: Option<Link>,
-    status: Status,
+/// Makes OTLP requests of records.
+#[derive(Debug)]
+pub(super) struct SpanEncoder {
+    writer: ProtoWriter,
+    frame: Frame,
+    session: bool,
+}
+
+impl SpanEncoder {
+    pub(super) fn new(resource: &Resource, session: bool) -> Self {
+        Self { writer: ProtoWriter::default(), frame: Frame::new(resource, &scope()), session }
+    }
+
+    /// Adds the span of a record to the next request.
+    pub(super) fn add(&mut self, record: &Record) {
+        write(&mut self.writer, record, self.session);
+    }
+
+    /// The request with all spans since the last one, in `room`.
+    pub(super) fn request(&mut self, room: Vec<u8>) -> Vec<u8> {
+        let spans = self.writer.spans();
+        let request = self.frame.around(spans, room);
+        spans.clear();
+        request
+    }
+}
+
+fn write(out: &mut impl Writer, record: &Record, session: bool) {
+    match record {
+        Record::Handoff(record) => handoff::write(out, record, session),
+        Record::Process(record) => process::write(out, record, session),
+        Record::Workflow(record) => workflow::write(out, record, session),
+        Record::Step(record) => step::write(out, record, session),
+    }
+}
+
+fn scope() -> InstrumentationScope {
+    InstrumentationScope::builder(names::SCOPE)
+        .with_version(env!("CARGO_PKG_VERSION"))
+        .with_schema_url(names::SCHEMA_URL)
+        .build()
 }

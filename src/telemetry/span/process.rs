@@ -1,43 +1,32 @@
-use opentelemetry::KeyValue;
-use opentelemetry::trace::{Link, SpanKind};
-use opentelemetry_sdk::trace::SpanData;
+use opentelemetry::trace::SpanKind;
 
-use super::attributes::Attributes;
-use super::{Shape, SpanBuilder, text};
+use super::attributes;
+use super::writer::{Boundary, Shape, Side, Writer};
 use crate::telemetry::names;
 use crate::telemetry::record::ProcessRecord;
 
-// Some thirty; a readback, a result and findings add up to sixteen.
-const ROOM: usize = 32;
-const ROOM_WITH_MORE: usize = 48;
-
-impl SpanBuilder {
-    pub(super) fn process(&self, record: ProcessRecord) -> SpanData {
-        let more =
-            record.result.content.is_some() || record.read_back.is_some() || !record.outcome.mismatches.is_empty();
-        let mut attributes = Attributes::with_room(if more { ROOM_WITH_MORE } else { ROOM });
-        let name = text::two_words("process ", record.agent.as_str());
-        attributes.messaging("process", "process", &record.facts, record.attempt);
-        attributes.int(names::MESSAGING_BODY_SIZE, record.received.size);
-        attributes.maybe_text(names::MESSAGING_CONSUMER_GROUP, record.queue_group);
-        self.common(&mut attributes, record.facts, Some(&record.agent));
-        attributes.int(names::DELIVERY_COUNT, record.delivery_count);
-        attributes.content(names::CONTENT_HASH_RECEIVED, names::CONTENT_SIZE_RECEIVED, Some(record.received));
-        attributes.maybe_text(names::INTENT_READ_BACK, record.read_back.map(|intent| intent.shared_canonical_json()));
-        attributes.labels(names::CONTEXT_READ, record.contexts_read);
-        attributes.labels(names::CONTEXT_LATEST, record.context_latest);
-        attributes.context_age(record.context_age);
-        let link_type = || vec![KeyValue::new(names::LINK_TYPE, "agent_handoff")];
-        let shape = Shape {
-            name,
-            kind: SpanKind::Consumer,
-            started: record.started,
-            ended: record.ended,
-            attributes,
-            events: Vec::new(),
-            link: record.link.map(|from| Link::new(from, link_type(), 0)),
-            status: Default::default(),
-        };
-        self.finish(record.place, shape.settled(record.result, record.outcome))
+/// Span `process {agent}`.
+pub(super) fn write(out: &mut impl Writer, record: &ProcessRecord, session: bool) {
+    let shape = Shape {
+        verb: "process ",
+        noun: record.agent.as_str(),
+        kind: SpanKind::Consumer,
+        started: record.started,
+        ended: record.ended,
+    };
+    out.begin(&record.place, shape);
+    let side = Side::Receiver { agent: &record.agent, group: record.queue_group.as_ref() };
+    attributes::facts(out, &Boundary { facts: &record.facts, side }, record.attempt, session);
+    out.count(names::MESSAGING_BODY_SIZE, record.received.size);
+    out.int(names::DELIVERY_COUNT, record.delivery_count.into());
+    attributes::content(out, names::CONTENT_HASH_RECEIVED, names::CONTENT_SIZE_RECEIVED, Some(record.received));
+    out.maybe_text(names::INTENT_READ_BACK, record.read_back.as_ref());
+    attributes::labels(out, names::CONTEXT_READ, &record.contexts_read);
+    attributes::labels(out, names::CONTEXT_LATEST, &record.context_latest);
+    attributes::context_age(out, record.context_age);
+    if let Some(link) = &record.link {
+        out.link(link, |out| out.text(names::LINK_TYPE, "agent_handoff"));
     }
+    attributes::outcome(out, &record.result, &record.outcome, record.ended);
+    out.end();
 }

@@ -1,78 +1,146 @@
-//! Texts of exactly the length that they are given room for: one that is longer or shorter is allocated twice.
+//! The texts of attributes, in a form that each writer can take cheaply: shared, borrowed, or on the stack.
 
-use std::borrow::Cow;
-use std::fmt::Write;
+use std::sync::Arc;
 
-use crate::model::{ContentHash, HandoffId, ShortHash, Timestamp};
+use opentelemetry::StringValue;
 
-const ID: usize = 36;
+use crate::model::{AgentName, ContentHash, HandoffId, Intent, WorkflowId};
 
-pub(super) fn two_words(verb: &str, noun: &str) -> Cow<'static, str> {
-    let mut text = String::with_capacity(verb.len() + noun.len());
-    text.push_str(verb);
-    text.push_str(noun);
-    Cow::Owned(text)
+/// The text of an attribute.
+pub(super) trait Text {
+    fn bytes(&self) -> &[u8];
+    /// As the SDK holds it: shared where the text is shared already.
+    fn value(self) -> StringValue;
 }
 
-pub(super) fn id(id: &HandoffId) -> String {
-    let mut text = String::with_capacity(ID);
-    id.write(&mut text);
+impl Text for &'static str {
+    fn bytes(&self) -> &[u8] {
+        self.as_bytes()
+    }
+
+    fn value(self) -> StringValue {
+        self.into()
+    }
+}
+
+impl Text for String {
+    fn bytes(&self) -> &[u8] {
+        self.as_bytes()
+    }
+
+    fn value(self) -> StringValue {
+        self.into()
+    }
+}
+
+impl Text for &String {
+    fn bytes(&self) -> &[u8] {
+        self.as_bytes()
+    }
+
+    fn value(self) -> StringValue {
+        self.clone().into()
+    }
+}
+
+impl Text for &Arc<str> {
+    fn bytes(&self) -> &[u8] {
+        self.as_bytes()
+    }
+
+    fn value(self) -> StringValue {
+        Arc::clone(self).into()
+    }
+}
+
+impl Text for &AgentName {
+    fn bytes(&self) -> &[u8] {
+        self.as_str().as_bytes()
+    }
+
+    fn value(self) -> StringValue {
+        self.shared().into()
+    }
+}
+
+impl Text for &WorkflowId {
+    fn bytes(&self) -> &[u8] {
+        self.as_str().as_bytes()
+    }
+
+    fn value(self) -> StringValue {
+        self.shared().into()
+    }
+}
+
+/// An intent as canonical JSON.
+impl Text for &Intent {
+    fn bytes(&self) -> &[u8] {
+        self.canonical_json().as_bytes()
+    }
+
+    fn value(self) -> StringValue {
+        self.shared_canonical_json().into()
+    }
+}
+
+/// A text of at most `N` ASCII characters, on the stack.
+pub(super) struct Short<const N: usize> {
+    bytes: [u8; N],
+    len: usize,
+}
+
+impl<const N: usize> Text for Short<N> {
+    fn bytes(&self) -> &[u8] {
+        &self.bytes[..self.len]
+    }
+
+    fn value(self) -> StringValue {
+        std::str::from_utf8(self.bytes()).unwrap_or_default().to_owned().into()
+    }
+}
+
+const ID: usize = 36;
+const DIGITS: usize = 10;
+const PREFIX: &[u8; 7] = b"blake3:";
+const PREFIXED: usize = PREFIX.len() + 64;
+
+pub(super) fn id(id: &HandoffId) -> Short<ID> {
+    let mut text = Short { bytes: [0; ID], len: ID };
+    id.write_into(&mut text.bytes);
     text
 }
 
 /// `id.attempt`, as JetStream's `Nats-Msg-Id`.
-pub(super) fn message_id(id: &HandoffId, attempt: u32) -> String {
+pub(super) fn message_id(id: &HandoffId, attempt: u32) -> Short<{ ID + 1 + DIGITS }> {
     let mut digits = itoa::Buffer::new();
-    let digits = digits.format(attempt);
-    let mut text = String::with_capacity(ID + 1 + digits.len());
-    id.write(&mut text);
-    text.push('.');
-    text.push_str(digits);
+    let digits = digits.format(attempt).as_bytes();
+    let len = ID + 1 + digits.len();
+    let mut text = Short { bytes: [b'.'; ID + 1 + DIGITS], len };
+    id.write_into(&mut text.bytes[..ID]);
+    text.bytes[ID + 1..len].copy_from_slice(digits);
     text
 }
 
-pub(super) fn prefixed_hex(hash: &ContentHash) -> String {
-    let mut text = String::with_capacity(71);
-    text.push_str("blake3:");
-    hash.write_hex(&mut text);
-    text
-}
-
-pub(super) fn short_hex(hash: &ShortHash) -> String {
-    let mut text = String::with_capacity(32);
-    hash.write_hex(&mut text);
-    text
-}
-
-/// RFC 3339 in UTC, to the nanosecond.
-pub(super) fn rfc3339(at: Timestamp) -> String {
-    let mut text = String::with_capacity(30);
-    // Writing to a `String` cannot fail.
-    let _ = write!(text, "{at}");
+pub(super) fn prefixed_hex(hash: &ContentHash) -> Short<PREFIXED> {
+    let mut text = Short { bytes: [0; PREFIXED], len: PREFIXED };
+    text.bytes[..PREFIX.len()].copy_from_slice(PREFIX);
+    hash.write_hex_into(&mut text.bytes[PREFIX.len()..]);
     text
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Timestamp;
 
     #[test]
-    fn texts_have_exactly_the_room_they_take() {
-        let at = Timestamp::from_unix_nanos(1_772_359_202_358_506_115);
-        let handoff = HandoffId::new(at);
-        let texts = [
-            two_words("handoff ", "writer").into_owned(),
-            id(&handoff),
-            message_id(&handoff, 1),
-            message_id(&handoff, u32::MAX),
-            prefixed_hex(&ContentHash::of(b"")),
-            short_hex(&ContentHash::of(b"").short()),
-            rfc3339(at),
-        ];
-        for text in texts {
-            assert_eq!(text.len(), text.capacity(), "{text}");
-        }
-        assert_eq!(message_id(&handoff, 12), format!("{handoff}.12"));
-        assert_eq!(rfc3339(at), at.to_rfc3339());
+    fn short_texts_read_as_the_values_print() {
+        let handoff = HandoffId::new(Timestamp::from_unix_nanos(1_772_359_202_358_506_115));
+        assert_eq!(id(&handoff).value().as_str(), handoff.to_string());
+        assert_eq!(message_id(&handoff, 12).value().as_str(), format!("{handoff}.12"));
+        assert_eq!(message_id(&handoff, u32::MAX).value().as_str(), format!("{handoff}.{}", u32::MAX));
+        let hash = ContentHash::of(b"payload");
+        assert_eq!(prefixed_hex(&hash).value().as_str(), format!("blake3:{hash}"));
     }
 }

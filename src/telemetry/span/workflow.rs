@@ -1,39 +1,34 @@
-use opentelemetry::trace::{SpanKind, Status};
-use opentelemetry_sdk::trace::SpanData;
+use opentelemetry::trace::SpanKind;
 
-use super::attributes::Attributes;
-use super::{Shape, SpanBuilder, text};
+use super::attributes;
+use super::writer::{Shape, Writer};
 use crate::telemetry::names;
 use crate::telemetry::record::WorkflowRecord;
 
-const ROOM: usize = 10;
-
-impl SpanBuilder {
-    pub(super) fn workflow(&self, record: WorkflowRecord) -> SpanData {
-        let mut attributes = Attributes::with_room(ROOM);
-        attributes.text(names::GEN_AI_OPERATION_NAME, "invoke_workflow");
-        attributes.text(names::GEN_AI_WORKFLOW_NAME, record.name.clone());
-        self.workflow_id(&mut attributes, &record.workflow);
-        self.session(&mut attributes, Some(&record.workflow), "CHAIN");
-        attributes.maybe_text(names::WORKFLOW_OUTCOME, record.outcome.clone());
-        attributes.maybe_flag(names::WORKFLOW_OK, record.ok);
-        let status = if record.ok == Some(false) {
-            // The value that the conventions reserve for a failure that has no class of its own.
-            attributes.text(names::ERROR_TYPE, "_OTHER");
-            Status::error(record.outcome.map_or_else(|| "the workflow failed".to_owned(), |words| words.to_string()))
-        } else {
-            Status::Unset
-        };
-        let shape = Shape {
-            name: text::two_words("invoke_workflow ", &record.name),
-            kind: SpanKind::Internal,
-            started: record.started,
-            ended: record.ended,
-            attributes,
-            events: Vec::new(),
-            link: None,
-            status,
-        };
-        self.finish(record.place, shape)
+/// Span `invoke_workflow {name}`.
+pub(super) fn write(out: &mut impl Writer, record: &WorkflowRecord, session: bool) {
+    let shape = Shape {
+        verb: "invoke_workflow ",
+        noun: &record.name,
+        kind: SpanKind::Internal,
+        started: record.started,
+        ended: record.ended,
+    };
+    out.begin(&record.place, shape);
+    out.text(names::GEN_AI_OPERATION_NAME, "invoke_workflow");
+    out.text(names::GEN_AI_WORKFLOW_NAME, &record.name);
+    attributes::workflow_id(out, &record.workflow);
+    if session {
+        attributes::session(out, Some(&record.workflow), "CHAIN");
     }
+    out.maybe_text(names::WORKFLOW_OUTCOME, record.outcome.as_ref());
+    if let Some(ok) = record.ok {
+        out.flag(names::WORKFLOW_OK, ok);
+    }
+    if record.ok == Some(false) {
+        // The value that the conventions reserve for a failure that has no class of its own.
+        out.text(names::ERROR_TYPE, "_OTHER");
+        out.fail(record.outcome.as_deref().unwrap_or("the workflow failed"));
+    }
+    out.end();
 }

@@ -22,7 +22,9 @@ pub(super) struct Opened {
 
 /// Diagnoses of workflows that were looked at, since a large one takes its time.
 #[derive(Clone, Debug, Default)]
-pub(in crate::server) struct Diagnoses(Arc<Mutex<VecDeque<(Version, Arc<Diagnosis>)>>>);
+pub(in crate::server) struct Diagnoses(Arc<Mutex<VecDeque<Known>>>);
+
+type Known = (Version, Arc<Diagnosis>);
 
 /// Another one for the same workflow when something came of it.
 type Version = (String, String, usize);

@@ -131,7 +131,7 @@ impl<'a> Tree<'a> {
         let shifts = spans.iter().map(|span| clocks.shift(span)).collect();
         let mut tree =
             Self { spans, extents: times.clone(), times, shifts, children, parents, roots, is_critical: Vec::new() };
-        for at in tree.from_the_top().into_iter().rev() {
+        for at in tree.parents_first().into_iter().rev() {
             if let Some(parent) = tree.parents[at] {
                 let (own, above) = (tree.extents[at], tree.extents[parent]);
                 tree.extents[parent] = (above.0.min(own.0), above.1.max(own.1));
@@ -141,7 +141,7 @@ impl<'a> Tree<'a> {
         tree
     }
 
-    fn from_the_top(&self) -> Vec<usize> {
+    fn parents_first(&self) -> Vec<usize> {
         let mut order = self.roots.clone();
         let mut next = 0;
         while next < order.len() {

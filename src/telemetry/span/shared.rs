@@ -1,0 +1,110 @@
+//! What many spans say alike, remembered as bytes, so that it is copied instead of written again.
+
+use std::sync::Arc;
+
+use super::writer::{Boundary, Side};
+use crate::model::{AgentName, HandoffKind, InstanceId, WorkflowId};
+use crate::telemetry::record::{AgentInfo, ServerAddress};
+
+/// Boundaries that are remembered; a process with more of them at once writes some anew.
+const MOST: usize = 64;
+
+#[derive(Debug, Default)]
+pub(super) struct Remembered {
+    boundaries: Vec<Known>,
+    /// Where the last one was found: the next span is most likely of the same boundary.
+    last: usize,
+    /// Where the next one goes when there is no more room.
+    next: usize,
+    workflow: Option<(WorkflowId, &'static str)>,
+    workflow_bytes: Vec<u8>,
+}
+
+#[derive(Debug)]
+struct Known {
+    from: Option<AgentName>,
+    to: Option<AgentName>,
+    kind: HandoffKind,
+    subject: Arc<str>,
+    template: Option<Arc<str>>,
+    server: Option<Arc<ServerAddress>>,
+    target: Option<Arc<AgentInfo>>,
+    side: KnownSide,
+    bytes: Vec<u8>,
+}
+
+#[derive(Debug)]
+enum KnownSide {
+    Sender { inst: Option<InstanceId> },
+    Receiver { agent: AgentName, group: Option<Arc<str>> },
+}
+
+impl Remembered {
+    pub(super) fn boundary(&mut self, of: &Boundary<'_>) -> Option<&[u8]> {
+        if !self.boundaries.get(self.last).is_some_and(|known| known.is(of)) {
+            self.last = self.boundaries.iter().position(|known| known.is(of))?;
+        }
+        self.boundaries.get(self.last).map(|known| known.bytes.as_slice())
+    }
+
+    pub(super) fn add_boundary(&mut self, of: &Boundary<'_>, bytes: &[u8]) {
+        let known = Known::new(of, bytes);
+        if self.boundaries.len() < MOST {
+            self.boundaries.push(known);
+        } else {
+            self.boundaries[self.next] = known;
+            self.next = (self.next + 1) % MOST;
+        }
+    }
+
+    pub(super) fn workflow(&self, id: &WorkflowId, kind: &'static str) -> Option<&[u8]> {
+        let (known, known_kind) = self.workflow.as_ref()?;
+        (known == id && *known_kind == kind).then_some(&self.workflow_bytes)
+    }
+
+    pub(super) fn set_workflow(&mut self, id: &WorkflowId, kind: &'static str, bytes: &[u8]) {
+        self.workflow = Some((id.clone(), kind));
+        self.workflow_bytes.clear();
+        self.workflow_bytes.extend_from_slice(bytes);
+    }
+}
+
+impl Known {
+    fn new(of: &Boundary<'_>, bytes: &[u8]) -> Self {
+        let facts = of.facts;
+        Self {
+            from: facts.from.clone(),
+            to: facts.to.clone(),
+            kind: facts.kind,
+            subject: facts.subject.clone(),
+            template: facts.subject_template.clone(),
+            server: facts.server.clone(),
+            target: facts.target.clone(),
+            side: match of.side {
+                Side::Sender { inst } => KnownSide::Sender { inst },
+                Side::Receiver { agent, group } => KnownSide::Receiver { agent: agent.clone(), group: group.cloned() },
+            },
+            bytes: bytes.to_vec(),
+        }
+    }
+
+    /// Whether these are its attributes. What is shared is most often the very same, which a comparison of `Arc`s sees
+    /// before it looks at the contents.
+    fn is(&self, of: &Boundary<'_>) -> bool {
+        let facts = of.facts;
+        let side = match (&self.side, of.side) {
+            (KnownSide::Sender { inst }, Side::Sender { inst: other }) => *inst == other,
+            (KnownSide::Receiver { agent, group }, Side::Receiver { agent: other, group: others }) => {
+                agent == other && group.as_ref() == others
+            }
+            _ => false,
+        };
+        side && self.kind == facts.kind
+            && self.subject == facts.subject
+            && self.from == facts.from
+            && self.to == facts.to
+            && self.template == facts.subject_template
+            && self.server == facts.server
+            && self.target == facts.target
+    }
+}

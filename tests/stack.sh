@@ -243,7 +243,7 @@ up() {
     say "up"
     "${compose[@]}" down --volumes --remove-orphans >/dev/null 2>&1 || true
     local began=$SECONDS
-    "${compose[@]}" up --detach --no-build nats store proxy pipeline facts editor archivist >"$scratch/up.log" 2>&1 ||
+    "${compose[@]}" up --detach --no-build nats store proxy research write review facts editor archivist >"$scratch/up.log" 2>&1 ||
         { cat "$scratch/up.log" >&2; fail "the stack did not come up"; }
     for service in nats store proxy; do healthy "$service"; done
     say "healthy after $((SECONDS - began)) s; wilco is $(size "$(container store)") MB"
@@ -251,7 +251,7 @@ up() {
         (($(size "$(container store)") < 40)) || fail "the image has 40 MB or more"
     fi
     logs store | grep -q '^pages http' || fail "the store's log does not say where the page is"
-    for service in nats store proxy pipeline facts editor archivist; do
+    for service in nats store proxy research write review facts editor archivist; do
         case "$(docker inspect --format '{{.Config.User}}' "$(container "$service")")" in
         "" | 0 | 0:* | root*) fail "$service runs as root" ;;
         esac
@@ -286,17 +286,17 @@ break_and_mend() {
     say "mended: $(tail -n 1 "$scratch/driver.log")"
 }
 
-# Takes the pipeline off its network, and puts it back.
+# Takes a step of the pipeline off its network, and puts it back.
 cut_and_heal() {
     local id
-    id="$(container pipeline)"
-    say "cut: pipeline"
+    id="$(container review)"
+    say "cut: review"
     stories --stories 16 --every 0.4 --wait 150 &
     local driver=$!
     sleep 2
     docker network disconnect --force "${project}_agents" "$id"
     sleep 8
-    docker network connect --alias pipeline "${project}_agents" "$id"
+    docker network connect --alias review "${project}_agents" "$id"
     wait "$driver" || { cat "$scratch/driver.log" >&2; fail "with the network cut, stories were lost"; }
     say "healed: $(tail -n 1 "$scratch/driver.log")"
 }

@@ -79,7 +79,7 @@ def causes(url, run, count):
         elif first["kind"] != kind or boundary and set(first["boundary"].split("<-")) != boundary:
             wrong.append(f"{story}: {trouble} is said to be {first['kind']} at {first['boundary']}")
     if not wrong:
-        for language, agent in [("Python", "pipeline"), ("TypeScript", "facts"), ("Rust", "archivist")]:
+        for language, agent in [("Python", "review"), ("TypeScript", "facts"), ("Rust", "archivist")]:
             if not any(agent in (name or "") for name in agents):
                 wrong.append(f"no agent in {language} ({agent}) among {sorted(filter(None, agents))}")
     return wrong

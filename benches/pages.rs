@@ -99,7 +99,7 @@ fn spans(number: u64) -> impl Iterator<Item = Span> {
     if place > 0 {
         told = told.below(number);
     }
-    if number % 97 == 0 {
+    if number.is_multiple_of(97) {
         told = told.found("stale_context");
     }
     told.spans().into_iter()

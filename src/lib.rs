@@ -46,6 +46,7 @@
 //! | [`proxy`] | a proxy between agents and their NATS server: traces agents that know nothing of Wilco |
 //! | [`store`] | the trace store: spans in SQLite, joined to handoffs and workflows, and the [query language](store::query) |
 //! | [`server`] | OTLP in, and a JSON API over a store |
+//! | [`client`] | asks a running server of ours over HTTP, with no database |
 //! | [`workflows`] | what was traced, on a server or in a file: `Workflows::open(...)`, `get_trace(id)`, `find_failure()` |
 //! | [`cli`] | the `wilco` command: `bus`, `demo`, `proxy`, `replay`, `serve`, `query`, `stats`, `tail`, `import`, `export` |
 //! | [`docs`] | [architecture](docs::architecture), [design](docs::design), [changelog](docs::changelog) |
@@ -58,7 +59,7 @@
 //! | feature | adds | default |
 //! |---|---|---|
 //! | (none) | [`model`], [`wire`], [`verify`], [`nats`]: no network, no runtime | |
-//! | `telemetry` | [`telemetry`], with an OTLP exporter | |
+//! | `telemetry` | [`telemetry`], with an OTLP exporter; [`client`] | |
 //! | `channel` | [`channel`], with async-nats; implies `telemetry` | |
 //! | `bus` | [`bus`] | |
 //! | `proxy` | [`proxy`]; implies `telemetry` | |
@@ -84,6 +85,8 @@ pub mod bus;
 pub mod channel;
 #[cfg(feature = "cli")]
 pub mod cli;
+#[cfg(feature = "telemetry")]
+pub mod client;
 pub mod diagnose;
 pub mod docs;
 pub mod model;

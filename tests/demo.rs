@@ -63,9 +63,49 @@ fn each_seeded_fault_is_found_at_its_handoff_with_its_kind_and_nothing_else() {
                 }
                 _ => panic!("not what was seeded: {workflow:#}"),
             }
+            check_why(workflow);
         }
         let all = ["corrupted", "misunderstood", "stale_context", "timed_out", "undelivered", "unverified_use"];
         assert_eq!(kinds, BTreeSet::from(all.map(str::to_owned)));
+    }
+}
+
+/// The spans alone name what was seeded: the boundary and the kind, first in a sentence.
+fn check_why(workflow: &Value) {
+    let (seeded, why) = (&workflow["seeded"], &workflow["why"]);
+    if seeded.is_null() {
+        assert_eq!(why["status"], "clean", "{workflow:#}");
+        return;
+    }
+    let (kind, boundary) = (seeded["kind"].as_str().unwrap(), boundary(seeded));
+    assert_eq!((why["cause"]["kind"].as_str(), why["cause"]["boundary"].as_str()), (Some(kind), Some(&*boundary)));
+    let begin = format!("{} at boundary {boundary}: ", kind.replace('_', " "));
+    let sentence = why["sentence"].as_str().unwrap();
+    assert!(sentence.starts_with(&begin) && sentence.len() > begin.len() + 10, "{sentence}");
+}
+
+fn boundary(seeded: &Value) -> String {
+    format!("{}<-{}", seeded["to"].as_str().unwrap(), seeded["from"].as_str().unwrap())
+}
+
+#[test]
+fn what_is_saved_tells_why_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("demo.otlp.jsonl");
+    let ran = demo(&["--json", "--seed", "8", "--workflows", "6", "--save", file.to_str().unwrap()]);
+    assert_eq!(ran.status.code(), Some(1), "{}", text(&ran.stderr));
+    let report: Value = serde_json::from_slice(&ran.stdout).unwrap();
+    let why = Command::new(env!("CARGO_BIN_EXE_wilco"))
+        .args(["why", "--all", "--json", "--file"])
+        .arg(&file)
+        .output()
+        .expect("wilco runs");
+    assert_eq!(why.status.code(), Some(1), "{}", text(&why.stderr));
+    let told: Vec<Value> = text(&why.stdout).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    for workflow in report["workflows"].as_array().unwrap() {
+        check_why(workflow);
+        let told = told.iter().find(|told| told["workflow"] == workflow["workflow"]).unwrap();
+        assert_eq!(told["sentence"], workflow["why"]["sentence"]);
     }
 }
 
@@ -85,6 +125,9 @@ fn the_account_and_the_table_fit_100_columns() {
     let out = text(&ran.stdout);
     assert_eq!(ran.status.code(), Some(1), "{}", text(&ran.stderr));
     assert!(out.contains("6 of 6 seeded faults found"), "{out}");
+    let (_, whys) = out.split_once("why they failed, from their spans alone").expect("it ends by saying why");
+    assert_eq!(whys.matches(" at boundary ").count(), 6, "{whys}");
+    assert!(whys.contains("wilco why story-"), "and how to see more: {whys}");
     let wide: Vec<&str> = out.lines().filter(|line| line.chars().count() > 100).collect();
     assert!(wide.is_empty(), "{wide:?}");
 }

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
 /// The top folders of `src`, and the floor that each is on. A folder imports only from floors below its own.
-const FLOORS: [(&str, u8); 15] = [
+const FLOORS: [(&str, u8); 16] = [
     ("model", 0),
     ("wire", 1),
     ("verify", 1),
@@ -20,6 +20,7 @@ const FLOORS: [(&str, u8); 15] = [
     ("diagnose", 1),
     ("nats", 1),
     ("telemetry", 2),
+    ("client", 2),
     ("channel", 2),
     ("proxy", 2),
     ("bus", 2),
@@ -32,7 +33,13 @@ const FLOORS: [(&str, u8); 15] = [
 ];
 
 /// Who may import from a folder on the same floor: (importer, imported).
-const SIBLINGS: [(&str, &str); 3] = [("channel", "telemetry"), ("proxy", "telemetry"), ("diagnose", "verify")];
+const SIBLINGS: [(&str, &str); 5] = [
+    ("channel", "telemetry"),
+    ("channel", "client"),
+    ("client", "telemetry"),
+    ("proxy", "telemetry"),
+    ("diagnose", "verify"),
+];
 
 /// The only folder that prints.
 const PRINTER: &str = "cli";

@@ -176,7 +176,8 @@ fn names_and_intents_full_of_html_run_nothing_and_break_no_page() {
     serve.tell(&spans);
     let workflow = format!("/workflows/{}", escape(HOSTILE));
     let handoff = format!("/handoffs/{}", Told::id(1));
-    let Some(mut person) = serve.visit("hostile", &["/", &workflow, &handoff]) else { return };
+    let agents = format!("/agents?from={0}&to={0}", escape(HOSTILE));
+    let Some(mut person) = serve.visit("hostile", &["/", &workflow, &handoff, &agents, "/stats"]) else { return };
     until_done(&mut person);
 }
 
@@ -227,6 +228,9 @@ fn every_page_fits_screens_from_a_phone_to_a_wall() {
     serve.run_agents("12");
     let mut paths = serve.paths();
     paths.push(format!("wrong={}", escape("/?q=from = ")));
+    paths.push(format!("agents={}", escape("/agents")));
+    paths.push(format!("boundary={}", escape("/agents?from=planner&to=researcher")));
+    paths.push(format!("stats={}", escape("/stats?range=1h&against=before")));
     let Some(mut person) = serve.visit_and_keep(&screenshots(), "sizes", &paths) else { return };
     until_done(&mut person);
 }

@@ -50,7 +50,7 @@ fn lanes(spans: Vec<Span>, path: &str) -> String {
 }
 
 /// The heights of an attribute's values in one handoff, by its id.
-fn of_handoff<'a>(lanes: &'a str, number: u64) -> &'a str {
+fn of_handoff(lanes: &str, number: u64) -> &str {
     let start = lanes.find(&format!("href=\"/handoffs/{}\"", Told::id(number))).unwrap();
     let end = lanes[start..].find("<a class").map_or(lanes.len(), |end| start + end);
     &lanes[start..end]

@@ -1,7 +1,7 @@
 //! OTLP in over HTTP and gRPC, and the API that tells of it: the routes and answers are those of the OpenAPI file.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test, which is what is wanted")]
-#![cfg(feature = "server")]
+#![cfg(all(feature = "server", feature = "channel", feature = "bus"))]
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Write};
@@ -12,6 +12,7 @@ use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::collector::trace::v1::trace_service_client::TraceServiceClient;
 use prost::Message;
 use serde_json::Value;
+use wilco::client::ClientError;
 use wilco::model::{Span, Timestamp};
 use wilco::server::{Addresses, Server, ServerError, ServerOptions, Token};
 use wilco::store::{Store, StoreOptions};
@@ -419,6 +420,37 @@ fn events_tell_of_each_handoff_as_it_changes_and_end_with_the_server() {
 }
 
 #[test]
+fn a_channel_that_knows_its_server_gets_a_trace_and_finds_the_failure() {
+    let running = Running::start(|options| options);
+    running.runtime.block_on(async {
+        let bus = wilco::bus::Bus::builder().listen("127.0.0.1:0").start().await.unwrap();
+        let telemetry = wilco::telemetry::Telemetry::builder()
+            .service_name("newsroom")
+            .otlp_http(format!("http://{}", running.at.otlp_http))
+            .without_metrics()
+            .build()
+            .unwrap();
+        let builder = wilco::channel::Channel::builder("newsroom").telemetry(telemetry);
+        let channel = builder.traces(format!("http://{}", running.at.http)).connect(&bus.url()).await.unwrap();
+        let planner = channel.join("planner").await.unwrap();
+        let task = wilco::channel::Handoff::new(wilco::model::Intent::new("write"), &5).unwrap().workflow("abc-123");
+        let receipt = planner.hand_off("writer", task).await.unwrap();
+        assert!(receipt.result::<u32>().await.is_err(), "nobody is there");
+        drop(receipt);
+        let failure = channel.get_trace("abc-123").await.unwrap().find_failure().expect("it failed");
+        assert_eq!((failure.cause.kind.as_str(), &*failure.cause.boundary), ("undelivered", "writer<-planner"));
+        let error = channel.get_trace("none").await.unwrap_err();
+        assert!(error.to_string().starts_with("no workflow or trace \"none\" is known at http://"), "{error}");
+
+        let without = wilco::channel::Channel::builder("newsroom").connect(&bus.url()).await.unwrap();
+        let error = without.get_trace("abc-123").await.unwrap_err();
+        assert!(error.to_string().contains("traces(\"http://127.0.0.1:4480\")"), "{error}");
+        let wrong = wilco::channel::Channel::builder("newsroom").traces("wilco.db").connect(&bus.url()).await;
+        assert!(wrong.unwrap_err().to_string().contains("\"wilco.db\" is no URL"));
+    });
+}
+
+#[test]
 fn workflows_are_the_same_by_url_and_by_file() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("wilco.db");
@@ -445,7 +477,7 @@ fn workflows_are_the_same_by_url_and_by_file() {
             assert!(error.to_string().starts_with("column 5: expected one of"), "{error}");
         }
         let error = Workflows::open("http://127.0.0.1:9").await.unwrap().list(1, 0).await.unwrap_err();
-        assert!(matches!(error, WorkflowsError::Unreachable { .. }), "{error}");
+        assert!(matches!(error, WorkflowsError::Client(ClientError::Unreachable { .. })), "{error}");
         assert!(matches!(Workflows::open("no/such.db").await.unwrap_err(), WorkflowsError::NoFile { .. }));
     });
 }

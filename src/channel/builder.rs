@@ -10,6 +10,7 @@ use super::dispatch;
 use super::error::ConnectError;
 use super::hooks::Hooks;
 use super::hub::{Hub, LONGEST_WAIT, Settings, Subjects};
+use crate::client;
 use crate::model::{AgentName, ChannelName, Clock, InvalidName};
 use crate::telemetry::Telemetry;
 use crate::telemetry::record::{AgentInfo, ServerAddress};
@@ -34,6 +35,7 @@ pub struct ChannelBuilder {
     agents: Option<Vec<String>>,
     subjects: Vec<(String, String)>,
     options: ConnectOptions,
+    traces: Option<String>,
     settings: Settings,
 }
 
@@ -47,6 +49,7 @@ impl ChannelBuilder {
             agents: None,
             subjects: Vec::new(),
             options: ConnectOptions::new(),
+            traces: None,
             settings: Settings {
                 telemetry: Telemetry::off(),
                 clock: Clock::system(),
@@ -84,6 +87,14 @@ impl ChannelBuilder {
     /// Where spans and metrics go. Default: nowhere.
     pub fn telemetry(mut self, telemetry: Telemetry) -> Self {
         self.settings.telemetry = telemetry;
+        self
+    }
+
+    /// The server that keeps what is traced (`wilco serve`), by the URL of its API, as in `http://127.0.0.1:4480`: it is
+    /// what [`Channel::get_trace`] asks. It is not asked before that, and shown the token that the environment variable
+    /// `WILCO_TOKEN` holds, if any. Default: none.
+    pub fn traces(mut self, url: impl Into<String>) -> Self {
+        self.traces = Some(url.into());
         self
     }
 
@@ -176,6 +187,7 @@ impl ChannelBuilder {
 
     async fn open(self, client: Client, server: &str) -> Result<Channel, ConnectError> {
         let name = ChannelName::new(self.name)?;
+        let traces = self.traces.as_deref().map(client::Client::new).transpose()?;
         // In whichever order they were named.
         let elsewhere = self.subjects.iter().map(|(agent, _)| agent.clone()).collect::<Vec<_>>();
         let agents = self
@@ -196,7 +208,7 @@ impl ChannelBuilder {
             client.subscribe(subject.clone()).await.map_err(|source| refused(&subject, Box::new(source)))?;
         let dispatcher = dispatch::dispatch(Arc::downgrade(&hub), hub.inbox.clone(), subscriber);
         tokio::spawn(dispatch::courier(client, Arc::downgrade(&hub), outgoing));
-        let channel = Channel::new(hub.clone(), tokio::spawn(dispatcher).abort_handle());
+        let channel = Channel::new(hub.clone(), tokio::spawn(dispatcher).abort_handle(), traces);
         hub.confirm().await.map_err(|source| refused(&subject, source))?;
         Ok(channel)
     }

@@ -4,10 +4,15 @@ use std::time::Duration;
 
 use super::agent::Agent;
 use super::builder::ChannelBuilder;
-use super::error::JoinError;
+use super::error::{JoinError, TraceError};
 use super::hub::Hub;
 use super::workflow::Workflow;
+use crate::client::Client;
+use crate::diagnose;
 use crate::model::{AgentName, ChannelName, InvalidName, WorkflowId};
+
+/// How long records may take to leave before the trace is asked for.
+const FLUSH_WITHIN: Duration = Duration::from_secs(2);
 
 /// A named group of agents over NATS subjects, and this process' connection to them. Cloning is cheap.
 ///
@@ -23,6 +28,8 @@ pub struct Channel {
 struct Owner {
     hub: Arc<Hub>,
     dispatcher: tokio::task::AbortHandle,
+    /// Where what was traced is kept.
+    traces: Option<Client>,
 }
 
 /// What a channel counts.
@@ -41,8 +48,8 @@ impl Channel {
         ChannelBuilder::new(name.into())
     }
 
-    pub(crate) fn new(hub: Arc<Hub>, dispatcher: tokio::task::AbortHandle) -> Self {
-        Self { owner: Arc::new(Owner { hub, dispatcher }) }
+    pub(crate) fn new(hub: Arc<Hub>, dispatcher: tokio::task::AbortHandle, traces: Option<Client>) -> Self {
+        Self { owner: Arc::new(Owner { hub, dispatcher, traces }) }
     }
 
     pub(crate) fn hub(&self) -> &Arc<Hub> {
@@ -80,6 +87,23 @@ impl Channel {
     /// [`InvalidName`] if the id is empty, over 128 bytes, or holds control characters.
     pub fn workflow(&self, id: impl AsRef<str>) -> Result<Workflow, InvalidName> {
         Ok(Workflow::new(self.clone(), WorkflowId::new(id.as_ref())?))
+    }
+
+    /// What was traced of a workflow, by all of its agents, from the server that [`ChannelBuilder::traces`] names: ask it
+    /// to `find_failure()`. What this process has recorded leaves first, for which it gets 2 s at most; a handoff that is
+    /// still open, or whose result waits to be used, is not recorded yet.
+    ///
+    /// # Errors
+    /// [`TraceError`] if the channel knows no such server, or the server is not there, says no, or knows nothing of the
+    /// workflow.
+    ///
+    /// # Cancel safety
+    /// Nothing changes.
+    pub async fn get_trace(&self, workflow: impl AsRef<str>) -> Result<diagnose::Workflow, TraceError> {
+        let traces = self.owner.traces.as_ref().ok_or(TraceError::NoServer)?;
+        // What did not leave in time is missing from the trace, as that of another process would be.
+        let _ = self.owner.hub.telemetry.flush(FLUSH_WITHIN).await;
+        Ok(traces.get_trace(workflow.as_ref()).await?)
     }
 
     /// What the channel counts.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::client::ClientError;
 use crate::model::{AgentName, InvalidName, Mismatch, Refusal};
 use crate::wire::EncodeError;
 
@@ -15,6 +16,9 @@ pub enum ConnectError {
     /// The channel's or an agent's name is not one.
     #[error(transparent)]
     Name(#[from] InvalidName),
+    /// What is to be asked for traces is no server.
+    #[error(transparent)]
+    Traces(#[from] ClientError),
     /// The server did not answer, or would not have us.
     #[error(
         "no connection to NATS at {server}: {source}; is nats-server running there, and are the credentials right?"
@@ -43,6 +47,20 @@ pub enum ConnectError {
         /// What the client said.
         source: Source,
     },
+}
+
+/// What was traced could not be had.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TraceError {
+    /// The channel was opened without a server to ask.
+    #[error(
+        "the channel knows no server that keeps traces; name one by `traces(\"http://127.0.0.1:4480\")` when opening it"
+    )]
+    NoServer,
+    /// The server could not be asked, or knows nothing of it.
+    #[error(transparent)]
+    Client(#[from] ClientError),
 }
 
 /// An agent could not join, or could not open its inbox.

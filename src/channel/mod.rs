@@ -33,7 +33,7 @@ mod workflow;
 pub use agent::Agent;
 pub use builder::ChannelBuilder;
 pub use channel::{Channel, ChannelStats};
-pub use error::{ConnectError, HandOffError, JoinError, NoResult, PayloadError, ReplyError};
+pub use error::{ConnectError, HandOffError, JoinError, NoResult, PayloadError, ReplyError, TraceError};
 pub use fan_out::{FanOut, Joined};
 pub use handoff::Handoff;
 pub use hooks::{Arrival, ContextRead, Decided, Hooks, Readback, Reception, Sending, Settled};

@@ -26,7 +26,7 @@ pub(crate) struct BackendArguments {
     #[arg(long, value_name = "TIME", value_parser = units::duration)]
     keep_for: Option<Duration>,
     /// Forget the oldest workflows while there is more than this, as in 2GiB or 500MiB. Default: keep them; in memory,
-    /// 32MiB
+    /// 24MiB
     #[arg(long, value_name = "SIZE", value_parser = units::bytes)]
     keep_size: Option<u64>,
     /// Ask every request for this token: `Authorization: Bearer ...`; browsers sign in by a link printed at the start
@@ -58,7 +58,7 @@ const END_WITHIN: Duration = Duration::from_secs(5);
 const IN_MEMORY: &str = ":memory:";
 
 /// Bytes that are kept in memory where nobody said how many.
-const KEPT_IN_MEMORY: u64 = 32 << 20;
+const KEPT_IN_MEMORY: u64 = 24 << 20;
 
 /// Whether this is no file.
 pub(crate) fn is_memory(db: &Path) -> bool {

@@ -7,9 +7,9 @@ use super::printer::Printer;
 use super::source::DEFAULT_DB;
 use super::stats::before;
 use super::{Outcome, units};
+use crate::client::{Client, Sent};
 use crate::model::Timestamp;
 use crate::store::{Store, StoreOptions};
-use crate::workflows::{Client, Sent};
 
 /// Send the spans of a database to an OTLP endpoint
 ///

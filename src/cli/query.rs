@@ -4,6 +4,7 @@ use super::Outcome;
 use super::printer::Printer;
 use super::source::SourceArguments;
 use super::table::Table;
+use crate::client::ClientError;
 use crate::store::StoreError;
 use crate::store::query::{Answer, Line};
 use crate::workflows::WorkflowsError;
@@ -50,7 +51,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Outcome> {
 fn column(error: &WorkflowsError) -> Option<usize> {
     match error {
         WorkflowsError::Store(StoreError::Query(error)) => Some(error.column()),
-        WorkflowsError::Refused { column, .. } => *column,
+        WorkflowsError::Client(ClientError::Refused { column, .. }) => *column,
         _ => None,
     }
 }

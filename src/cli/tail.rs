@@ -2,8 +2,8 @@ use anyhow::{Context, bail};
 
 use super::Outcome;
 use super::printer::{BAD, FAINT, GOOD, Printer, UNKNOWN};
+use crate::client::Client;
 use crate::store::HandoffSummary;
-use crate::workflows::Client;
 
 /// Follow the handoffs that a running server hears of, one line each
 ///

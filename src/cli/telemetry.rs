@@ -15,7 +15,11 @@ pub(crate) fn telemetry_of(
     arguments: &TelemetryArguments,
     service: &str,
 ) -> anyhow::Result<Telemetry> {
-    let builder = builder.from_env().service_name(service).service_version(env!("CARGO_PKG_VERSION"));
+    let has_own = builder.names_exporter();
+    // The standard variables send to a collector on this host where none of them names another.
+    let is_sent = arguments.otlp.is_some() || in_environment();
+    let builder = if is_sent { builder.from_env() } else { builder };
+    let builder = builder.service_name(service).service_version(env!("CARGO_PKG_VERSION"));
     let builder = match arguments.otlp.as_deref() {
         Some(url) if url.starts_with("http://") || url.starts_with("https://") => builder.otlp_http(url),
         Some(url) => match url.strip_prefix("grpc://") {
@@ -24,7 +28,7 @@ pub(crate) fn telemetry_of(
                 bail!("--otlp {url}: name an endpoint as http://127.0.0.1:4318, https://... or grpc://127.0.0.1:4317")
             }
         },
-        None if in_environment() => builder,
+        None if is_sent || has_own => builder,
         None => return Ok(Telemetry::off()),
     };
     builder.build().context("telemetry could not be set up")

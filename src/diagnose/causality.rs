@@ -1,6 +1,6 @@
 //! What could have caused what: from parents, inputs and results, never from wall clocks.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use petgraph::Direction;
 use petgraph::algo::kosaraju_scc;
@@ -76,8 +76,10 @@ impl Causality {
         let mut inherited = vec![0.0_f64; own.len()];
         for group in &self.order {
             // In a circle nobody is above anybody, so that only what comes from outside it counts, for all of it alike.
+            let circle: HashSet<NodeIndex> =
+                if group.len() == 1 { HashSet::new() } else { group.iter().copied().collect() };
             let above = group.iter().flat_map(|at| self.edges.edges_directed(*at, Direction::Incoming));
-            let outside = above.filter(|edge| group.len() == 1 || !group.contains(&edge.source()));
+            let outside = above.filter(|edge| !circle.contains(&edge.source()));
             let strongest = outside.map(|edge| {
                 let cause = edge.source().index();
                 edge.weight() * own[cause].max(inherited[cause])
@@ -130,7 +132,7 @@ impl Causality {
 
     /// Everything that rests on a node, at most `most` of it, nearest first.
     pub(super) fn below(&self, from: NodeIndex, most: usize) -> Vec<NodeIndex> {
-        let mut seen = std::collections::HashSet::from([from]);
+        let mut seen = HashSet::from([from]);
         let mut found = vec![from];
         let mut next = 0;
         while next < found.len() && found.len() <= most {

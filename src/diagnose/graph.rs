@@ -4,8 +4,9 @@ use opentelemetry::trace::SpanId;
 
 use super::handoff::Handoff;
 use super::join::Join;
+use super::reading::{Address, Reading};
 use super::sides::{Attempt, Delivery};
-use crate::model::{Span, SpanKind, names};
+use crate::model::{Span, SpanKind};
 
 /// The handoffs of one workflow, and what hangs together.
 #[derive(Clone, Debug)]
@@ -29,7 +30,7 @@ impl<'a> Graph<'a> {
         for span in spans {
             builder.add(span);
         }
-        builder.finish(spans)
+        builder.finish()
     }
 
     /// For each handoff, whether some task names its result among its inputs.
@@ -41,12 +42,6 @@ impl<'a> Graph<'a> {
             }
         }
         claimed
-    }
-
-    /// Decisions of whoever was working on a handoff, or of whoever began the workflow.
-    pub(super) fn decisions_within(&self, handoff: Option<usize>) -> impl Iterator<Item = &'a Span> {
-        let within = self.decisions.iter().filter(move |(_, within)| *within == handoff);
-        within.map(|(span, _)| *span)
     }
 
     /// The handoff that made the result with this hash.
@@ -67,29 +62,35 @@ struct Builder<'a> {
     /// Which handoff a span is part of, on either side.
     of_span: HashMap<SpanId, usize>,
     ok: Option<bool>,
+    /// Spans of joins and decisions.
+    others: Vec<(&'a Span, Reading<'a>)>,
 }
 
 impl<'a> Builder<'a> {
     fn add(&mut self, span: &'a Span) {
-        if let Some(ok) = span.attributes.bool(names::WORKFLOW_OK) {
+        let (address, mut told) = Reading::read(span);
+        if let Some(ok) = told.ok {
             self.ok = Some(ok && self.ok.unwrap_or(true));
         }
-        let Some(id) = span.attributes.text(names::HANDOFF_ID) else { return };
-        let Some(side) = Side::of(span) else { return };
+        if told.decides || told.join_expected.is_some() {
+            self.others.push((span, told));
+        }
+        let Some(id) = address.id else { return };
+        let Some(side) = Side::of(span, &address) else { return };
+        told.climb(span);
         let at = self.place(id);
         self.of_span.insert(span.span_id, at);
         let handoff = &mut self.handoffs[at];
-        let text = |name| span.attributes.text(name);
-        handoff.from = handoff.from.or_else(|| text(names::HANDOFF_FROM)).or_else(|| text(names::GEN_AI_CALLER_NAME));
-        handoff.to = handoff.to.or_else(|| text(names::HANDOFF_TO));
-        handoff.parent_id = handoff.parent_id.or_else(|| text(names::HANDOFF_PARENT));
-        handoff.is_delegation |= text(names::HANDOFF_KIND) == Some("delegation");
+        handoff.from = handoff.from.or(address.from).or(address.caller);
+        handoff.to = handoff.to.or(address.to);
+        handoff.parent_id = handoff.parent_id.or(address.parent);
+        handoff.is_delegation |= address.is_delegation;
         match side {
-            Side::Sender => {
-                let number = span.attributes.int(names::HANDOFF_ATTEMPT).unwrap_or(1);
-                handoff.attempts.push(Attempt::new(span, number));
+            Side::Sender => handoff.attempts.push(Attempt { span, number: address.attempt.unwrap_or(1), told }),
+            Side::Receiver => {
+                let attempt = address.message.and_then(attempt_in_message_id).unwrap_or(0);
+                handoff.deliveries.push(Delivery { span, attempt, told });
             }
-            Side::Receiver => handoff.deliveries.push(Delivery::new(span, attempt_in_message_id(span).unwrap_or(0))),
         }
     }
 
@@ -100,7 +101,7 @@ impl<'a> Builder<'a> {
         })
     }
 
-    fn finish(mut self, spans: &'a [Span]) -> Graph<'a> {
+    fn finish(mut self) -> Graph<'a> {
         // A handoff that left no record of its own is known by those that were made while working on it.
         for at in 0..self.handoffs.len() {
             if let Some(parent) = self.handoffs[at].parent_id {
@@ -111,11 +112,11 @@ impl<'a> Builder<'a> {
         self.link_parents();
         let mut joins = Vec::new();
         let mut decisions = Vec::new();
-        for span in spans {
+        for (span, told) in &self.others {
             let within = span.parent_span_id.and_then(|parent| self.of_span.get(&parent).copied());
-            joins.extend(Join::read(span, within));
-            if span.attributes.get(names::DECISION_TYPE).is_some() {
-                decisions.push((span, within));
+            joins.extend(Join::read(span, told, within));
+            if told.decides {
+                decisions.push((*span, within));
             }
         }
         let makers = makers(&self.handoffs);
@@ -174,8 +175,8 @@ enum Side {
 }
 
 impl Side {
-    fn of(span: &Span) -> Option<Self> {
-        match span.attributes.text(names::MESSAGING_OPERATION_TYPE) {
+    fn of(span: &Span, address: &Address<'_>) -> Option<Self> {
+        match address.operation {
             Some("process") => Some(Self::Receiver),
             Some("send") => Some(Self::Sender),
             _ => match span.kind {
@@ -188,16 +189,16 @@ impl Side {
 }
 
 /// The message id is the handoff id, a dot and the attempt, unless the sender set its own.
-fn attempt_in_message_id(span: &Span) -> Option<i64> {
-    span.attributes.text(names::MESSAGING_MESSAGE_ID)?.rsplit_once('.')?.1.parse().ok()
+fn attempt_in_message_id(id: &str) -> Option<i64> {
+    id.rsplit_once('.')?.1.parse().ok()
 }
 
 fn makers<'a>(handoffs: &[Handoff<'a>]) -> HashMap<&'a str, usize> {
     let mut makers = HashMap::with_capacity(handoffs.len());
     for (at, handoff) in handoffs.iter().enumerate() {
-        let sent = handoff.attempts.iter().map(|attempt| attempt.span);
-        let taken = handoff.deliveries.iter().map(|delivery| delivery.span);
-        for hash in sent.chain(taken).filter_map(|span| span.attributes.text(names::RESULT_HASH)) {
+        let sent = handoff.attempts.iter().map(|attempt| attempt.told.result_hash);
+        let taken = handoff.deliveries.iter().map(|delivery| delivery.told.result_hash);
+        for hash in sent.chain(taken).flatten() {
             makers.insert(hash, at);
         }
     }

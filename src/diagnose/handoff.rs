@@ -1,7 +1,7 @@
 use opentelemetry::trace::SpanId;
 
 use super::sides::{Attempt, Delivery};
-use crate::model::{MismatchKind, names};
+use crate::model::MismatchKind;
 
 /// One handoff, joined from what both of its sides put on record.
 #[derive(Clone, Debug)]
@@ -70,18 +70,18 @@ impl<'a> Handoff<'a> {
 
     /// The intent that was sent, as JSON.
     pub(super) fn intent_sent(&self) -> Option<&'a str> {
-        self.attempts.last().and_then(|attempt| attempt.span.attributes.text(names::INTENT_SENT))
+        self.attempts.last().and_then(|attempt| attempt.told.intent_sent)
     }
 
     /// The intent that was read back, as JSON.
     pub(super) fn intent_read_back(&self) -> Option<&'a str> {
-        self.taken().find_map(|delivery| delivery.span.attributes.text(names::INTENT_READ_BACK))
+        self.taken().find_map(|delivery| delivery.told.intent_read_back)
     }
 
     /// Hash of the content as it was sent, else as it was received.
     pub(super) fn content_hash(&self) -> Option<&'a str> {
-        let sent = self.attempts.last().and_then(|attempt| attempt.span.attributes.text(names::CONTENT_HASH));
-        sent.or_else(|| self.taken().find_map(|each| each.span.attributes.text(names::CONTENT_HASH_RECEIVED)))
+        let sent = self.attempts.last().and_then(|attempt| attempt.told.content_hash);
+        sent.or_else(|| self.taken().find_map(|each| each.told.hash_received))
     }
 
     /// Whether either side declares this mismatch about the attempt that counts.
@@ -91,7 +91,7 @@ impl<'a> Handoff<'a> {
 
     /// The sender's reason for this handoff, in its own words.
     pub(super) fn reason(&self) -> &'a str {
-        self.attempts.last().and_then(|attempt| attempt.span.attributes.text(names::HANDOFF_REASON)).unwrap_or_default()
+        self.attempts.last().and_then(|attempt| attempt.told.reason).unwrap_or_default()
     }
 
     /// Whether anybody is known to have worked on it.

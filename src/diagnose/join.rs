@@ -1,3 +1,4 @@
+use super::reading::Reading;
 use crate::model::{Span, names};
 
 /// A join on record: how many parts were owed, how many had arrived when it went on.
@@ -14,9 +15,9 @@ pub struct Join<'a> {
 }
 
 impl<'a> Join<'a> {
-    pub(super) fn read(span: &'a Span, within: Option<usize>) -> Option<Self> {
-        let count = |name| span.attributes.int(name).and_then(|count| usize::try_from(count).ok());
-        let (expected, arrived) = (count(names::JOIN_EXPECTED)?, count(names::JOIN_ARRIVED)?);
+    pub(super) fn read(span: &'a Span, told: &Reading<'_>, within: Option<usize>) -> Option<Self> {
+        let count = |count: i64| usize::try_from(count).ok();
+        let (expected, arrived) = (count(told.join_expected?)?, count(told.join_arrived?)?);
         Some(Self { span, expected, arrived, within })
     }
 

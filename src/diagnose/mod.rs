@@ -30,6 +30,7 @@ mod join;
 mod outline;
 mod owed;
 mod ranking;
+mod reading;
 mod rules;
 mod sentence;
 mod sides;

@@ -1,8 +1,9 @@
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::causality::Causality;
 use super::graph::Graph;
 use super::handoff::Handoff;
+use crate::verify::intent::Comparer;
 
 /// What the rules look at.
 pub(super) struct View<'g, 'a> {
@@ -13,11 +14,15 @@ pub(super) struct View<'g, 'a> {
     /// Who, working on what, went on without parts that were owed.
     short: HashSet<Place<'a>>,
     /// Which handoffs are optional.
-    optional: Vec<bool>,
+    pub(super) optional: Vec<bool>,
     /// Whether some task names the result of each handoff among its inputs.
     claimed: Vec<bool>,
     /// Whether some handoff gave no result that was owed.
     some_never_made: bool,
+    /// Who, working on what, joined parts, and whether none of these joins was short.
+    joins: HashMap<Place<'a>, bool>,
+    /// How readbacks are compared with intents.
+    pub(super) comparer: Comparer,
 }
 
 /// An agent, and the handoff that it was working on.
@@ -62,7 +67,12 @@ impl<'g, 'a> View<'g, 'a> {
         let owed = graph.handoffs.iter().zip(&optional).filter(|(_, is_optional)| !**is_optional);
         let some_never_made = owed.into_iter().any(|(handoff, _)| handoff.sent().is_some() && !handoff.has_result());
         let claimed = graph.claimed();
-        Self { graph, causality, nameless, short, optional, claimed, some_never_made }
+        let mut joins = HashMap::new();
+        for join in graph.joins.iter().filter(|join| join.within.is_some()) {
+            *joins.entry((join.agent(), join.within)).or_insert(true) &= join.arrived >= join.expected;
+        }
+        let comparer = Comparer::new();
+        Self { joins, comparer, graph, causality, nameless, short, optional, claimed, some_never_made }
     }
 
     /// Whether the result of a handoff went into another task: its sender says so, or a task names it among its inputs.
@@ -102,10 +112,8 @@ impl<'g, 'a> View<'g, 'a> {
     /// left, may have made it good.
     pub(super) fn may_be_made_good(&self, at: usize) -> bool {
         let handoff = &self.graph.handoffs[at];
-        let joins = self.graph.joins.iter().filter(|join| join.within.is_some() && join.within == handoff.parent);
-        let mut joins = joins.filter(|join| join.agent() == handoff.from).peekable();
-        let none_short = joins.peek().is_some() && joins.all(|join| join.arrived >= join.expected);
         let place = (handoff.from, handoff.parent);
+        let none_short = self.joins.get(&place).copied().unwrap_or_default();
         !self.short.contains(&place) && (none_short || self.nameless.contains(&place))
     }
 

@@ -3,7 +3,7 @@
 //! | path | gives |
 //! |---|---|
 //! | `POST /v1/traces` | takes spans: OTLP/HTTP, protobuf or JSON, plain or gzip. Answered when they are on the disk |
-//! | `/`, `/workflows/...`, `/handoffs/...` | pages for people; with `.json` behind the path, the same for programs |
+//! | `/`, `/workflows/...`, `/handoffs/...`, `/agents`, `/stats` | pages for people; with `.json` behind the path, the same for programs |
 //! | `/api/...` | workflows, handoffs, queries, numbers and live events as JSON: see `openapi.json`, which is served at `/api/openapi.json` |
 //! | `GET /healthz`, `GET /metrics` | whether it is well, and its numbers in Prometheus' text form |
 //!

@@ -73,6 +73,7 @@ pub(super) struct Shared {
     pub(super) bus: Option<Arc<str>>,
     pub(super) causes: pages::Causes,
     pub(super) sparks: pages::Sparks,
+    pub(super) numbers: pages::Numbers,
     pub(super) diagnoses: pages::Diagnoses,
 }
 
@@ -120,6 +121,7 @@ impl Server {
             bus: options.bus.as_deref().map(Arc::from),
             causes: pages::Causes::default(),
             sparks: pages::Sparks::default(),
+            numbers: pages::Numbers::default(),
             diagnoses: pages::Diagnoses::default(),
         };
         let otlp = Router::new()

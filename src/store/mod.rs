@@ -24,6 +24,7 @@ mod stats;
 #[allow(clippy::module_inception, reason = "the noun that the folder is about")]
 mod store;
 mod summary;
+mod traffic;
 mod watch;
 mod words;
 mod writer;
@@ -34,4 +35,5 @@ pub use options::StoreOptions;
 pub use stats::{AgentStats, BoundaryStats, DecisionStats, Stats};
 pub use store::{Counts, Inserted, Store};
 pub use summary::{HandoffSummary, SpanSummary, WorkflowSummary};
+pub use traffic::Part;
 pub use watch::{Lagged, Watch};

@@ -80,18 +80,20 @@ pub struct DecisionStats {
     pub duration_ms_p95: Option<f64>,
 }
 
-pub(super) fn stats(connection: &Connection, since: Timestamp) -> Result<Stats, StoreError> {
-    let since = i64::try_from(since.unix_nanos()).unwrap_or(i64::MAX);
-    let mut boundaries = all(connection, BOUNDARIES, since, boundary)?;
+/// Of what began from `since` up to `until`.
+pub(super) fn stats(connection: &Connection, since: Timestamp, until: Timestamp) -> Result<Stats, StoreError> {
+    let nanos = |time: Timestamp| i64::try_from(time.unix_nanos()).unwrap_or(i64::MAX);
+    let time = (nanos(since), nanos(until));
+    let mut boundaries = all(connection, BOUNDARIES, time, boundary)?;
     let kinds: Vec<(Option<String>, Option<String>, u32, i64)> =
-        all(connection, KINDS, since, |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?;
+        all(connection, KINDS, time, |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?;
     for (from, to, kind, count) in kinds {
         let found = boundaries.iter_mut().find(|each: &&mut BoundaryStats| (&each.from, &each.to) == (&from, &to));
         if let (Some(boundary), [word, ..]) = (found, &mismatch_words(1 << kind.min(62))[..]) {
             boundary.kinds.insert((*word).to_owned(), count);
         }
     }
-    let agents = all(connection, AGENTS, since, |row| {
+    let agents = all(connection, AGENTS, time, |row| {
         Ok(AgentStats {
             agent: row.get(0)?,
             sent: row.get(1)?,
@@ -101,7 +103,7 @@ pub(super) fn stats(connection: &Connection, since: Timestamp) -> Result<Stats, 
             quality_mean: row.get(5)?,
         })
     })?;
-    let decisions = all(connection, DECISIONS, since, |row| {
+    let decisions = all(connection, DECISIONS, time, |row| {
         Ok(DecisionStats {
             decision: row.get(0)?,
             count: row.get(1)?,
@@ -116,10 +118,10 @@ pub(super) fn stats(connection: &Connection, since: Timestamp) -> Result<Stats, 
 fn all<T>(
     connection: &Connection,
     sql: &str,
-    since: i64,
+    (since, until): (i64, i64),
     read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
 ) -> Result<Vec<T>, StoreError> {
-    Ok(connection.prepare_cached(sql)?.query_map(params![since], read)?.collect::<Result<_, _>>()?)
+    Ok(connection.prepare_cached(sql)?.query_map(params![since, until], read)?.collect::<Result<_, _>>()?)
 }
 
 fn boundary(row: &Row<'_>) -> rusqlite::Result<BoundaryStats> {
@@ -141,18 +143,19 @@ fn boundary(row: &Row<'_>) -> rusqlite::Result<BoundaryStats> {
 
 const BOUNDARIES: &str = "SELECT from_agent, to_agent, count(*), sum(verdict = 3), percentile(duration_ns / 1e6, 50), \
      percentile(duration_ns / 1e6, 95), percentile(duration_ns / 1e6, 99), percentile(age_ms, 50), \
-     percentile(age_ms, 95), avg(quality), min(quality) FROM handoffs WHERE start_ns >= ?1 \
+     percentile(age_ms, 95), avg(quality), min(quality) FROM handoffs WHERE start_ns >= ?1 AND start_ns < ?2 \
      GROUP BY from_agent, to_agent ORDER BY 4 DESC, 3 DESC, 1, 2 LIMIT 1000";
 
 const KINDS: &str = "SELECT h.from_agent, h.to_agent, f.kind, count(*) FROM findings f \
-     JOIN handoffs h ON h.key = f.handoff WHERE h.start_ns >= ?1 GROUP BY 1, 2, 3";
+     JOIN handoffs h ON h.key = f.handoff WHERE h.start_ns >= ?1 AND h.start_ns < ?2 GROUP BY 1, 2, 3";
 
 const AGENTS: &str = "SELECT agent, sum(sent), sum(sent AND bad), sum(NOT sent), sum(NOT sent AND bad), \
      avg(CASE WHEN NOT sent THEN quality END) FROM ( \
-         SELECT from_agent AS agent, 1 AS sent, verdict = 3 AS bad, quality FROM handoffs WHERE start_ns >= ?1 \
-         UNION ALL SELECT to_agent, 0, verdict = 3, quality FROM handoffs WHERE start_ns >= ?1) \
+         SELECT from_agent AS agent, 1 AS sent, verdict = 3 AS bad, quality FROM handoffs \
+         WHERE start_ns >= ?1 AND start_ns < ?2 \
+         UNION ALL SELECT to_agent, 0, verdict = 3, quality FROM handoffs WHERE start_ns >= ?1 AND start_ns < ?2) \
      WHERE agent IS NOT NULL GROUP BY agent ORDER BY agent LIMIT 1000";
 
 const DECISIONS: &str = "SELECT subtype, count(*), sum(error), percentile((end_ns - start_ns) / 1e6, 50), \
-     percentile((end_ns - start_ns) / 1e6, 95) FROM spans WHERE type = 4 AND start_ns >= ?1 \
+     percentile((end_ns - start_ns) / 1e6, 95) FROM spans WHERE type = 4 AND start_ns >= ?1 AND start_ns < ?2 \
      GROUP BY subtype ORDER BY subtype LIMIT 1000";

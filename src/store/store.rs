@@ -9,7 +9,10 @@ use super::readers::{self, Readers};
 use super::stats::{self, Stats};
 use super::watch::Watch;
 use super::writer::Writer;
-use super::{HandoffSummary, StoreError, StoreExporter, StoreOptions, WorkflowSummary, lookup, overview, row, schema};
+use super::{
+    HandoffSummary, Part, StoreError, StoreExporter, StoreOptions, WorkflowSummary, lookup, overview, row, schema,
+    traffic,
+};
 use crate::model::{Span, Timestamp};
 
 /// A trace store. Cloning it gives another handle to the same one; the last one that goes waits until all that was
@@ -266,7 +269,45 @@ impl Store {
     /// # Errors
     /// [`StoreError::TooSlow`] where it takes longer than the store's limit.
     pub fn stats(&self, since: Timestamp) -> Result<Stats, StoreError> {
-        self.ask(|connection| stats::stats(connection, since))
+        self.stats_between(since, Timestamp::from_unix_nanos(u64::MAX))
+    }
+
+    /// As [`Store::stats`], of the handoffs that began from `from` up to `until`.
+    ///
+    /// # Errors
+    /// [`StoreError::TooSlow`] where it takes longer than the store's limit.
+    pub fn stats_between(&self, from: Timestamp, until: Timestamp) -> Result<Stats, StoreError> {
+        self.ask(|connection| stats::stats(connection, from, until))
+    }
+
+    /// The handoffs of a boundary, given as (from, to), in each of `parts` equal parts of the time from `from` up to
+    /// `until`.
+    ///
+    /// # Errors
+    /// [`StoreError::TooSlow`] where it takes longer than the store's limit.
+    pub fn traffic(
+        &self,
+        boundary: (&str, &str),
+        from: Timestamp,
+        until: Timestamp,
+        parts: usize,
+    ) -> Result<Vec<Part>, StoreError> {
+        self.ask(|connection| traffic::over_time(connection, boundary, from, until, parts))
+    }
+
+    /// The mismatched handoffs of a boundary, given as (from, to), that began from `from` up to `until`: the last
+    /// `limit`, last first.
+    ///
+    /// # Errors
+    /// [`StoreError::TooSlow`] where it takes longer than the store's limit.
+    pub fn mismatched(
+        &self,
+        boundary: (&str, &str),
+        from: Timestamp,
+        until: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<HandoffSummary>, StoreError> {
+        self.ask(|connection| traffic::mismatched(connection, boundary, from, until, limit))
     }
 
     /// A page of all spans as an OTLP/protobuf request, in the order of their arrival: at most `most_spans` after the

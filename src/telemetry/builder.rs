@@ -23,6 +23,7 @@ pub struct TelemetryBuilder {
     from_env: bool,
     session_attributes: bool,
     spans: Option<SpanPlan>,
+    also_to: Option<Box<dyn OtlpTransport>>,
     metric_exporter: Option<Arc<dyn MetricSink>>,
 }
 
@@ -110,6 +111,14 @@ impl TelemetryBuilder {
         self
     }
 
+    /// Gives spans to this transport as well, encoded as OTLP, before they leave for wherever else they go: to look at them
+    /// in this process, say. What becomes of a batch is then told by the other one, if there is one. An exporter of one's
+    /// own takes no OTLP, so that beside [`TelemetryBuilder::exporter`] this is of no effect.
+    pub fn also_to(mut self, transport: impl OtlpTransport + 'static) -> Self {
+        self.also_to = Some(Box::new(transport));
+        self
+    }
+
     /// Gives metrics to an exporter of one's own instead of OTLP.
     pub fn metrics_exporter(mut self, exporter: impl PushMetricExporter) -> Self {
         self.metric_exporter = Some(Arc::new(exporter));
@@ -163,6 +172,12 @@ impl TelemetryBuilder {
         self
     }
 
+    /// Whether it was said in code where spans go.
+    #[cfg(feature = "cli")]
+    pub(crate) fn names_exporter(&self) -> bool {
+        self.spans.is_some() || self.also_to.is_some()
+    }
+
     /// Starts the exporter thread. Does not connect yet: an absent collector is no error.
     ///
     /// # Errors
@@ -182,6 +197,10 @@ impl TelemetryBuilder {
             None if enabled(&settings.traces) => SpanPlan::Otlp(settings.traces.clone()),
             None => SpanPlan::Nowhere,
         };
+        let (spans, also_to) = match (spans, self.also_to) {
+            (SpanPlan::Nowhere, Some(only)) => (SpanPlan::Transport(only), None),
+            both => both,
+        };
         let metrics = match self.metric_exporter {
             Some(own) => Some(MetricPlan::Own(own)),
             None if enabled(&settings.metrics) => {
@@ -197,7 +216,7 @@ impl TelemetryBuilder {
         let queue = Arc::new(Queue::new(limits.capacity, limits.batch, metrics.is_some()));
         let resource = resource(&settings);
         let sampling = settings.sampling.unwrap_or_default();
-        let plan = Plan { limits, resource, spans, metrics, session_attributes: self.session_attributes };
+        let plan = Plan { limits, resource, spans, also_to, metrics, session_attributes: self.session_attributes };
         exporter::start(plan, Arc::clone(&queue))?;
         Ok(Telemetry::on(queue, sampling))
     }

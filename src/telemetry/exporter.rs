@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::TelemetryError;
 use super::batch::Batch;
 use super::metrics::Metrics;
-use super::otlp::{Attempts, OtlpTransport, Signal, metric_exporter, span_transport};
+use super::otlp::{Attempts, Both, OtlpTransport, Signal, metric_exporter, span_transport};
 use super::queue::{Queue, Settled};
 use super::record::Record;
 use super::settings::Limits;
@@ -23,6 +23,8 @@ pub(super) struct Plan {
     pub(super) limits: Limits,
     pub(super) resource: Resource,
     pub(super) spans: SpanPlan,
+    /// Who gets each batch as well.
+    pub(super) also_to: Option<Box<dyn OtlpTransport>>,
     pub(super) metrics: Option<MetricPlan>,
     pub(super) session_attributes: bool,
 }
@@ -98,9 +100,9 @@ impl Exporter {
         let spans = match plan.spans {
             SpanPlan::Otlp(signal) => {
                 let transport = span_transport(&signal, limits.export_timeout, &attempts)?;
-                Some(Batch::encoded(transport, &resource, session))
+                Some(Batch::encoded(Both::of(plan.also_to, transport), &resource, session))
             }
-            SpanPlan::Transport(own) => Some(Batch::encoded(own, &resource, session)),
+            SpanPlan::Transport(own) => Some(Batch::encoded(Both::of(plan.also_to, own), &resource, session)),
             SpanPlan::Own(own) => Some(Batch::built(own, &resource, session)),
             SpanPlan::Nowhere => None,
         };

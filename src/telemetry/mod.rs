@@ -60,5 +60,4 @@ pub use handle::Telemetry;
 pub use otlp::{OtlpConfig, OtlpTransport, Protocol, Sending};
 pub use sampling::Sampling;
 pub use stats::{DropReason, Dropped, Flushed, Stats};
-#[cfg(feature = "store")]
 pub(crate) use tls::client_config as tls_config;

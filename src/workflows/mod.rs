@@ -12,11 +12,9 @@
 //! # }
 //! ```
 
-mod client;
 mod error;
 #[allow(clippy::module_inception, reason = "the noun that the folder is about")]
 mod workflows;
 
-pub use client::{Client, Sent};
 pub use error::WorkflowsError;
 pub use workflows::Workflows;

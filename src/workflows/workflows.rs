@@ -1,9 +1,9 @@
 use std::path::Path;
 
-use super::{Client, WorkflowsError};
+use super::WorkflowsError;
+use crate::client::Client;
 use crate::diagnose::Workflow;
 use crate::model::Timestamp;
-use crate::otlp;
 use crate::store::query::{Answer, Query};
 use crate::store::{Stats, Store, StoreError, StoreOptions, WorkflowSummary};
 
@@ -43,7 +43,7 @@ impl Workflows {
     /// Those on the server at this URL.
     ///
     /// # Errors
-    /// [`WorkflowsError::Url`] where it is none.
+    /// [`ClientError::Url`](crate::client::ClientError::Url) where it is none.
     pub fn server(url: &str) -> Result<Self, WorkflowsError> {
         Ok(Self { place: Place::Server(Client::new(url)?) })
     }
@@ -61,18 +61,16 @@ impl Workflows {
     /// # Cancel safety
     /// Nothing changes.
     pub async fn get_trace(&self, id: &str) -> Result<Workflow, WorkflowsError> {
-        let unknown = || WorkflowsError::Unknown { id: id.to_owned() };
-        let spans = match &self.place {
-            Place::Server(client) => {
-                let body = client.get_bytes(&["api", "workflows", id, "spans"], &[]).await?.ok_or_else(unknown)?;
-                otlp::from_json(&body)?
-            }
-            Place::Store(store) => {
-                let wanted = id.to_owned();
-                ask(store, move |store| store.spans(&wanted)).await?
-            }
+        let store = match &self.place {
+            Place::Server(client) => return Ok(client.get_trace(id).await?),
+            Place::Store(store) => store,
         };
-        if spans.is_empty() { Err(unknown()) } else { Ok(Workflow::new(id, spans)) }
+        let wanted = id.to_owned();
+        let spans = ask(store, move |store| store.spans(&wanted)).await?;
+        if spans.is_empty() {
+            return Err(WorkflowsError::Unknown { id: id.to_owned() });
+        }
+        Ok(Workflow::new(id, spans))
     }
 
     /// Workflows in lines, those first to which something came last; of these `limit` after the first `offset`.
@@ -109,7 +107,7 @@ impl Workflows {
         // Looked at here, so that what is wrong with it is said in one way.
         let query = Query::parse(text).map_err(StoreError::from)?;
         match &self.place {
-            Place::Server(client) => client.must_get(&["api", "query"], &[("q", text)]).await,
+            Place::Server(client) => Ok(client.must_get(&["api", "query"], &[("q", text)]).await?),
             Place::Store(store) => ask(store, move |store| store.query(&query, Timestamp::now())).await,
         }
     }
@@ -123,7 +121,7 @@ impl Workflows {
     /// Nothing changes.
     pub async fn stats(&self, since: Timestamp) -> Result<Stats, WorkflowsError> {
         match &self.place {
-            Place::Server(client) => client.must_get(&["api", "stats"], &[("since", &since.to_rfc3339())]).await,
+            Place::Server(client) => Ok(client.must_get(&["api", "stats"], &[("since", &since.to_rfc3339())]).await?),
             Place::Store(store) => ask(store, move |store| store.stats(since)).await,
         }
     }

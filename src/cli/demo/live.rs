@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
+use super::newsroom::RETRACTED;
 use super::story::{Event, Seen};
 use crate::cli::args::TelemetryArguments;
 use crate::cli::printer::{BAD, FAINT, GOOD, Printer, STRONG, UNKNOWN, wrap};
@@ -63,8 +64,10 @@ impl Live {
                     }
                 }
             }
-            Event::Ended { ok: true, outcome, .. } => self.print(format!("  {FAINT}{outcome}{FAINT:#}")),
-            Event::Ended { ok: false, .. } => self.print(format!("  {FAINT}no story{FAINT:#}")),
+            Event::Ended { ok, outcome, .. } if *ok || outcome.starts_with(RETRACTED) => {
+                self.print(format!("  {FAINT}{outcome}{FAINT:#}"));
+            }
+            Event::Ended { .. } => self.print(format!("  {FAINT}no story{FAINT:#}")),
         }
     }
 

@@ -1,31 +1,37 @@
 //! `wilco demo`: a newsroom of four agents over NATS, with one handoff of each kind made to break.
 
+mod collector;
 mod live;
 mod newsroom;
 mod plan;
 mod relay;
 mod report;
 mod story;
+mod why;
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 use tokio::sync::mpsc;
 
+use self::collector::Collector;
 use self::newsroom::{AGENTS, Newsroom};
 use self::story::Story;
 use super::args::{ServerArguments, TelemetryArguments};
 use super::printer::Printer;
 use super::server::Server;
-use super::telemetry::telemetry;
+use super::telemetry::telemetry_of;
 use super::{Outcome, demo};
+use crate::diagnose::{Diagnosis, Workflow};
+use crate::otlp;
 use crate::telemetry::Telemetry;
 
 /// Run a newsroom of four agents over NATS, break some of their handoffs, and show what was found
 ///
 /// Six faults are seeded, one of each: a misread task, notes 12 seconds old, poor work used unchecked, a flipped bit, an
-/// absent agent, an answer after the deadline. Exits with 1, because failures are found; with --healthy, with 0.
+/// absent agent, an answer after the deadline. At the end the spans are asked why each workflow failed. Exits with 1, because failures are found; with --healthy, with 0.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     /// How many workflows run; with fewer than 6, only that many faults are seeded
@@ -40,6 +46,9 @@ pub(crate) struct Arguments {
     /// Print one JSON document instead of the account and the table
     #[arg(long)]
     json: bool,
+    /// Write the spans to this file, as OTLP/JSON: `why`, `trace`, `query` and `stats` read it by --file
+    #[arg(long, value_name = "FILE")]
+    save: Option<PathBuf>,
     #[command(flatten)]
     server: ServerArguments,
     #[command(flatten)]
@@ -53,8 +62,10 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Outcome> {
     let seed = arguments.seed.unwrap_or_else(|| fastrand::u64(..1_000_000));
     let jobs = plan::plan(arguments.workflows as usize, seed, arguments.healthy);
     let mut by_agent: HashMap<&'static str, Telemetry> = HashMap::new();
+    let collector = Collector::default();
     for agent in AGENTS {
-        by_agent.insert(agent, telemetry(&arguments.telemetry, agent)?);
+        let kept = Telemetry::builder().also_to(collector.clone());
+        by_agent.insert(agent, telemetry_of(kept, &arguments.telemetry, agent)?);
     }
     let server = Server::find(&arguments.server).await?;
     server.reach().await?;
@@ -86,10 +97,16 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Outcome> {
     futures_util::future::join_all(by_agent.values().map(|telemetry| telemetry.shutdown(SPANS_LEAVE_WITHIN))).await;
     let mut printer = Printer::new();
     let exported = report::Exported::of(by_agent.values(), &arguments.telemetry);
+    if let Some(path) = &arguments.save {
+        let written = tokio::fs::write(path, otlp::to_json(&collector.spans()) + "\n").await;
+        written.with_context(|| format!("the spans could not be written to {}", path.display()))?;
+    }
+    let whys: Vec<Diagnosis> = collector.workflows().iter().map(Workflow::diagnose).collect();
     if arguments.json {
-        printer.line(report::json(&stories, seed, &exported));
+        printer.line(report::json(&stories, &whys, seed, &exported));
     } else {
         report::table(&mut printer, &stories, &exported, arguments.healthy);
+        why::report(&mut printer, &stories, &whys, arguments.save.as_deref());
     }
     let score = Story::score(&stories);
     if score.found != score.seeded || score.unexpected != 0 {

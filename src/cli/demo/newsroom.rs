@@ -22,6 +22,11 @@ pub(crate) const AGENTS: [&str; 4] = ["planner", "researcher", "writer", "review
 /// How long the notes of the desk are good for, and how old they are when they are too old.
 const NOTES_GOOD_FOR: Duration = Duration::from_secs(10);
 const NOTES_TOO_OLD: Duration = Duration::from_secs(12);
+/// How much is asked for: sources, pages, remarks.
+const MAX: u32 = 5;
+const NO_OBJECTIONS: &str = "no objections";
+/// How the outcome of a story begins that was out already.
+pub(crate) const RETRACTED: &str = "published, then retracted";
 /// The score that the planner and the writer ask for.
 const GOOD_ENOUGH: f64 = 0.7;
 /// How long a sender waits for the result of a leg that is to be late, and how long the work takes then.
@@ -34,6 +39,8 @@ struct Brief {
     topic: String,
     max: u32,
     notes: String,
+    /// What the researcher found, for whoever writes.
+    sources: String,
 }
 
 /// What comes back.
@@ -112,7 +119,7 @@ impl Newsroom {
         let planner = Desker { jobs: self.jobs.clone(), job: job.clone() };
         let agent = channel.join("planner").await?;
         let ending = planner.plan(&agent).await?;
-        let (ok, outcome) = match ending {
+        let (ok, outcome) = match ending.and_then(|story| planner.proofread(&story)) {
             Ok(()) => (true, "published".to_owned()),
             Err(why) => (false, why),
         };
@@ -207,12 +214,23 @@ enum Hands<'a> {
 
 impl Desker {
     /// The planner's part. `Err` says why there is no story.
-    async fn plan(&self, planner: &Agent) -> anyhow::Result<Result<(), String>> {
+    async fn plan(&self, planner: &Agent) -> anyhow::Result<Result<Copy, String>> {
         let hands = Hands::Agent(planner);
-        if let Err(why) = self.hand_off(&hands, Leg::Research).await? {
-            return Ok(Err(why));
+        let sources = match self.hand_off(&hands, Leg::Research, String::new()).await? {
+            Ok(found) => found.text,
+            Err(why) => return Ok(Err(why)),
+        };
+        self.hand_off(&hands, Leg::Write, sources).await
+    }
+
+    /// What readers notice of a story that is out, whoever of the desk is to blame. `Err` says what it lacks.
+    fn proofread(&self, story: &Copy) -> Result<(), String> {
+        let Job { topic, .. } = self.job;
+        let parts = [("sources", sources(topic, MAX)), ("story", draft(topic)), ("review", NO_OBJECTIONS.to_owned())];
+        match parts.into_iter().find(|(_, text)| !story.text.contains(text)) {
+            Some((what, _)) => Err(format!("{RETRACTED}: it has no {what} worth the name")),
+            None => Ok(()),
         }
-        Ok(self.hand_off(&hands, Leg::Write).await?.map(drop))
     }
 
     /// What the others do: read the brief, say what they understood, and do it.
@@ -232,7 +250,10 @@ impl Desker {
             copy = self.work(leg, &brief, &task) => copy?,
             _ = task.withdrawn() => return Ok(()),
         };
-        let score = if fault == Some(Fault::PoorWork) { 0.41 } else { 0.85 };
+        let (copy, score) = match fault {
+            Some(Fault::PoorWork) => (Copy { text: "lorem ipsum".to_owned() }, 0.41),
+            _ => (copy, 0.85),
+        };
         task.complete(&copy).quality(score, "schema").await?;
         Ok(())
     }
@@ -243,22 +264,22 @@ impl Desker {
             tokio::time::sleep(SLOW).await;
         }
         let text = match leg {
-            Leg::Research => format!("{} sources on {}", brief.max, brief.topic),
-            Leg::Review => "no objections".to_owned(),
+            Leg::Research => sources(&brief.topic, brief.max),
+            Leg::Review => NO_OBJECTIONS.to_owned(),
             Leg::Write => {
-                let review = self.hand_off(&Hands::Task(task), Leg::Review).await?;
-                let text = format!("a story about {}", brief.topic);
-                if review.is_ok() { text } else { format!("{text} (not reviewed)") }
+                let review = self.hand_off(&Hands::Task(task), Leg::Review, String::new()).await?;
+                let review = review.map_or_else(|_| "not reviewed".to_owned(), |review| review.text);
+                format!("{}, after {}; {review}", draft(&brief.topic), brief.sources)
             }
         };
         Ok(Copy { text })
     }
 
     /// One leg: hand over, hear the readback, wait for the result. `Err` says why there is none.
-    async fn hand_off(&self, hands: &Hands<'_>, leg: Leg) -> anyhow::Result<Result<Copy, String>> {
+    async fn hand_off(&self, hands: &Hands<'_>, leg: Leg, sources: String) -> anyhow::Result<Result<Copy, String>> {
         let receipt = match hands {
-            Hands::Agent(agent) => agent.hand_off(leg.to(), self.handoff(leg)?).await?,
-            Hands::Task(task) => task.hand_off(leg.to(), self.handoff(leg)?).await?,
+            Hands::Agent(agent) => agent.hand_off(leg.to(), self.handoff(leg, sources)?).await?,
+            Hands::Task(task) => task.hand_off(leg.to(), self.handoff(leg, sources)?).await?,
         };
         let watching = tokio::spawn(watch(receipt.clone(), leg, self.job.workflow.clone(), self.jobs.events.clone()));
         let result = self.follow(&receipt, leg).await;
@@ -288,10 +309,10 @@ impl Desker {
         }
     }
 
-    fn handoff(&self, leg: Leg) -> anyhow::Result<Handoff> {
+    fn handoff(&self, leg: Leg, sources: String) -> anyhow::Result<Handoff> {
         let fault = self.job.fault_at(leg);
         let age = if fault == Some(Fault::OldNotes) { NOTES_TOO_OLD } else { Duration::from_millis(300) };
-        let brief = Brief { topic: self.job.topic.to_owned(), max: 5, notes: notes(&self.job, leg) };
+        let brief = Brief { topic: self.job.topic.to_owned(), max: MAX, notes: notes(&self.job, leg), sources };
         let handoff = Handoff::new(intent(leg, &brief.topic, brief.max), &brief)?
             .workflow(&self.job.workflow)
             .because(reason(leg))
@@ -329,6 +350,14 @@ fn reason(leg: Leg) -> &'static str {
         Leg::Write => "the sources are in",
         Leg::Review => "no draft goes out unread",
     }
+}
+
+fn sources(topic: &str, max: u32) -> String {
+    format!("{max} sources on {topic}")
+}
+
+fn draft(topic: &str) -> String {
+    format!("a story about {topic}")
 }
 
 /// Something that only this brief says, so that the bad wire knows it.

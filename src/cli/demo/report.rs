@@ -3,8 +3,10 @@
 use serde_json::{Value, json};
 
 use super::story::{Event, Seen, Story};
+use super::why;
 use crate::cli::args::TelemetryArguments;
 use crate::cli::printer::{BAD, FAINT, GOOD, Printer, STRONG, wrap};
+use crate::diagnose::Diagnosis;
 use crate::model::Mismatch;
 use crate::telemetry::Telemetry;
 
@@ -104,7 +106,7 @@ fn width<'a>(texts: impl Iterator<Item = &'a str>, least: usize) -> usize {
     texts.map(|text| text.chars().count()).max().unwrap_or(0).max(least)
 }
 
-pub(crate) fn json(stories: &[Story], seed: u64, exported: &Exported) -> Value {
+pub(crate) fn json(stories: &[Story], whys: &[Diagnosis], seed: u64, exported: &Exported) -> Value {
     let score = Story::score(stories);
     json!({
         "seed": seed,
@@ -112,11 +114,11 @@ pub(crate) fn json(stories: &[Story], seed: u64, exported: &Exported) -> Value {
         "found": score.found,
         "unexpected": score.unexpected,
         "spans": {"exported": exported.exported, "dropped": exported.dropped},
-        "workflows": stories.iter().map(workflow_json).collect::<Vec<_>>(),
+        "workflows": stories.iter().map(|story| workflow_json(story, why::of(story, whys))).collect::<Vec<_>>(),
     })
 }
 
-fn workflow_json(story: &Story) -> Value {
+fn workflow_json(story: &Story, why: Option<&Diagnosis>) -> Value {
     json!({
         "workflow": story.job.workflow,
         "ok": story.ok,
@@ -125,6 +127,16 @@ fn workflow_json(story: &Story) -> Value {
             "kind": fault.expected(), "from": leg.from(), "to": leg.to(),
         })),
         "handoffs": story.handoffs.iter().map(handoff_json).collect::<Vec<_>>(),
+        "why": why.map(|diagnosis| json!({
+            "status": diagnosis.status,
+            "sentence": diagnosis.sentence(),
+            "cause": diagnosis.failure.as_ref().map(|failure| json!({
+                "handoff": failure.cause.handoff,
+                "boundary": failure.cause.boundary,
+                "kind": failure.cause.kind,
+                "confidence": failure.cause.confidence,
+            })),
+        })),
     })
 }
 

@@ -14,7 +14,7 @@ use crate::model::{AgentName, ContentHash};
 /// The agent that stands for all the others of a group chat.
 const GROUP: &str = "group";
 /// Who began an orchestrated run, and is told how it ended.
-const HUMAN: &str = "human";
+pub(crate) const HUMAN: &str = "human";
 
 /// A conversation as handoffs between agents.
 #[derive(Debug)]

@@ -127,6 +127,13 @@ fn findings(report: &Report, printer: &mut Printer) {
     if report.findings == 0 {
         say(printer, "found", "nothing", Tone::Good);
     }
+    if let Some(suspect) = &report.suspect {
+        let text = format!(
+            "if it went wrong, look at message {} of {} first: {} (a guess from its form, not from what it says)",
+            suspect.message, suspect.from, suspect.why
+        );
+        say(printer, "suspect", &text, Tone::Faint);
+    }
 }
 
 /// One line per boundary: there can be many.

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::conversation::{Conversation, Step};
 use super::drive::{Arrival, Names, Passage, Passed};
 use super::format::Format;
-use super::rules::{ErrorMention, Exchange, Findings, Loop, Repeat, Unanswered, UnusedReply};
+use super::rules::{ErrorMention, Exchange, Findings, Loop, Repeat, Suspect, Unanswered, UnusedReply};
 use crate::cli::Outcome;
 use crate::model::{AgentName, ContentHash, HandoffId};
 
@@ -52,6 +52,8 @@ pub(crate) struct Report {
     pub(crate) unjudged_replies: Vec<usize>,
     pub(crate) errors: Vec<ErrorMention>,
     pub(crate) exchanges: Vec<Exchange>,
+    /// What to look at first if the conversation went wrong: a guess by a fixed rule, not counted among the findings.
+    pub(crate) suspect: Option<Suspect>,
     /// How many loops, repeats, unanswered messages, unused replies and errors there are.
     pub(crate) findings: usize,
     pub(crate) not_in_log: Vec<&'static str>,
@@ -184,6 +186,7 @@ impl Report {
             unjudged_replies: findings.unjudged_replies,
             errors: findings.errors,
             exchanges: findings.exchanges,
+            suspect: findings.suspect,
             not_in_log,
             messages: messages(steps, passage, &got),
             verdicts,

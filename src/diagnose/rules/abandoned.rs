@@ -5,6 +5,7 @@
 //! sender; an optional task. **Leads to** callers that time out far away, and parts that are missing.
 
 use super::super::finding::Finding;
+use super::super::handoff::Handoff;
 use super::super::view::View;
 use crate::model::{MismatchKind, Rung};
 
@@ -18,29 +19,27 @@ const WITHHELD: [MismatchKind; 5] = [
     MismatchKind::MissingContext,
 ];
 
-pub(super) fn find(view: &View<'_, '_>, found: &mut Vec<Finding>) {
-    for (at, handoff) in view.handoffs() {
-        if let Some(sent) = handoff.sent() {
-            let ended = [Rung::Failed, Rung::Refused].into_iter().any(|rung| sent.reached(rung)) || sent.has_result();
-            let begun = sent.reached(Rung::InProgress) || handoff.was_worked_on();
-            if ended || !sent.was_taken() || WITHHELD.iter().any(|kind| handoff.declares(*kind)) {
-                continue;
-            }
-            if sent.reached(Rung::Accepted) && !begun {
-                let words = "accepted, and never begun";
-                found.push(Finding::task(at, MismatchKind::Abandoned, 0.96).says(words).shown_by(handoff.span_ids()));
-            } else if handoff.is_delegation && !sent.ran_out_of_time() && !sent.declares(MismatchKind::Looped) {
-                let words = "closed by its sender while the work was going on";
-                found.push(Finding::result(at, MismatchKind::Abandoned, 0.85).says(words).shown_by(handoff.span_ids()));
-            }
-        } else if let Some(taken) = handoff.taken().next() {
-            let accepted = handoff.taken().any(|taken| taken.reached(Rung::Accepted));
-            let ended =
-                [Rung::Failed, Rung::Refused].into_iter().any(|rung| handoff.taken().any(|taken| taken.reached(rung)));
-            if accepted && !ended && !handoff.was_worked_on() {
-                let words = "accepted, and never begun";
-                found.push(Finding::task(at, MismatchKind::Abandoned, 0.9).says(words).shown_by([taken.span.span_id]));
-            }
+pub(super) fn find(_: &View<'_, '_>, at: usize, handoff: &Handoff<'_>, found: &mut Vec<Finding>) {
+    if let Some(sent) = handoff.sent() {
+        let ended = [Rung::Failed, Rung::Refused].into_iter().any(|rung| sent.reached(rung)) || sent.has_result();
+        let begun = sent.was_begun() || handoff.was_worked_on();
+        if ended || !sent.was_taken() || WITHHELD.iter().any(|kind| handoff.declares(*kind)) {
+            return;
+        }
+        if sent.reached(Rung::Accepted) && !begun {
+            let words = "accepted, and never begun";
+            found.push(Finding::task(at, MismatchKind::Abandoned, 0.96).says(words).shown_by(handoff.span_ids()));
+        } else if handoff.is_delegation && !sent.ran_out_of_time() && !sent.declares(MismatchKind::Looped) {
+            let words = "closed by its sender while the work was going on";
+            found.push(Finding::result(at, MismatchKind::Abandoned, 0.85).says(words).shown_by(handoff.span_ids()));
+        }
+    } else if let Some(taken) = handoff.taken().next() {
+        let accepted = handoff.taken().any(|taken| taken.reached(Rung::Accepted));
+        let ended =
+            [Rung::Failed, Rung::Refused].into_iter().any(|rung| handoff.taken().any(|taken| taken.reached(rung)));
+        if accepted && !ended && !handoff.was_worked_on() {
+            let words = "accepted, and never begun";
+            found.push(Finding::task(at, MismatchKind::Abandoned, 0.9).says(words).shown_by([taken.span.span_id]));
         }
     }
 }

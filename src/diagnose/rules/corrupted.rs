@@ -5,31 +5,30 @@
 //! missing slots, poor scores, validation errors further on.
 
 use super::super::finding::Finding;
+use super::super::handoff::Handoff;
 use super::super::view::View;
-use crate::model::{MismatchKind, names};
+use crate::model::MismatchKind;
 
-pub(super) fn find(view: &View<'_, '_>, found: &mut Vec<Finding>) {
-    for (at, handoff) in view.handoffs() {
-        let sent = handoff.sent().map(|sent| &sent.span.attributes);
-        let hash = sent.and_then(|sent| sent.text(names::CONTENT_HASH));
-        let other = hash.and_then(|hash| handoff.taken().find(|taken| taken.received_other(hash)));
-        let finding = if let Some(taken) = other {
-            let size = sent.and_then(|sent| sent.int(names::CONTENT_SIZE));
-            let arrived = taken.span.attributes.int(names::CONTENT_SIZE_RECEIVED);
-            match (size, arrived) {
-                (Some(size), Some(arrived)) if arrived < size => {
-                    let words = format!("{arrived} bytes of {size} arrived, and their hash differs");
-                    Finding::task(at, MismatchKind::Truncated, 0.97).says(words)
-                }
-                _ => Finding::task(at, MismatchKind::Corrupted, 0.97).says("the bytes that arrived have another hash"),
+pub(super) fn find(_: &View<'_, '_>, at: usize, handoff: &Handoff<'_>, found: &mut Vec<Finding>) {
+    let sent = handoff.sent().map(|sent| &sent.told);
+    let hash = sent.and_then(|sent| sent.content_hash);
+    let other = hash.and_then(|hash| handoff.taken().find(|taken| taken.received_other(hash)));
+    let finding = if let Some(taken) = other {
+        let size = sent.and_then(|sent| sent.content_size);
+        let arrived = taken.told.size_received;
+        match (size, arrived) {
+            (Some(size), Some(arrived)) if arrived < size => {
+                let words = format!("{arrived} bytes of {size} arrived, and their hash differs");
+                Finding::task(at, MismatchKind::Truncated, 0.97).says(words)
             }
-        } else if let Some(kind) =
-            [MismatchKind::Truncated, MismatchKind::Corrupted].into_iter().find(|k| handoff.declares(*k))
-        {
-            Finding::task(at, kind, 0.95).says("a side says that the bytes are not those that were sent")
-        } else {
-            continue;
-        };
-        found.push(finding.shown_by(handoff.span_ids()));
-    }
+            _ => Finding::task(at, MismatchKind::Corrupted, 0.97).says("the bytes that arrived have another hash"),
+        }
+    } else if let Some(kind) =
+        [MismatchKind::Truncated, MismatchKind::Corrupted].into_iter().find(|k| handoff.declares(*k))
+    {
+        Finding::task(at, kind, 0.95).says("a side says that the bytes are not those that were sent")
+    } else {
+        return;
+    };
+    found.push(finding.shown_by(handoff.span_ids()));
 }

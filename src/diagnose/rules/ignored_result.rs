@@ -5,17 +5,15 @@
 //! was used. **Leads to** a consumer that rests on something older, or on nothing.
 
 use super::super::finding::Finding;
+use super::super::handoff::Handoff;
 use super::super::view::View;
 use crate::model::MismatchKind;
 
-pub(super) fn find(view: &View<'_, '_>, found: &mut Vec<Finding>) {
-    for (at, handoff) in view.handoffs() {
-        let Some(sent) = handoff.sent() else { continue };
-        let poor = sent.quality().is_some_and(|(score, threshold)| score < threshold);
-        if sent.used() == Some(false) && sent.has_result() && !poor {
-            let words = "completed in time, good as far as is known, and not used";
-            found
-                .push(Finding::result(at, MismatchKind::IgnoredResult, 0.88).says(words).shown_by([sent.span.span_id]));
-        }
+pub(super) fn find(_: &View<'_, '_>, at: usize, handoff: &Handoff<'_>, found: &mut Vec<Finding>) {
+    let Some(sent) = handoff.sent() else { return };
+    let poor = sent.quality().is_some_and(|(score, threshold)| score < threshold);
+    if sent.used() == Some(false) && sent.has_result() && !poor {
+        let words = "completed in time, good as far as is known, and not used";
+        found.push(Finding::result(at, MismatchKind::IgnoredResult, 0.88).says(words).shown_by([sent.span.span_id]));
     }
 }

@@ -4,6 +4,8 @@
 //! **Mimics.** A part that never came, because its own handoff broke: then that is the root, and the join rests on it.
 //! **Leads to** totals that are too small, and a result that comes too late to count.
 
+use std::collections::HashSet;
+
 use super::super::finding::Finding;
 use super::super::join::Join;
 use super::super::view::{Missing, View};
@@ -27,12 +29,13 @@ pub(super) fn find(view: &View<'_, '_>, found: &mut Vec<Finding>) {
             );
         }
     }
-    let mut seen = Vec::new();
+    let mut seen = HashSet::new();
+    let sent = sent_below(view);
     for join in view.graph.joins.iter().filter(|join| join.arrived < join.expected) {
-        let Some(at) = join.within.filter(|at| !belongs_to_a_child(view, *at, join)) else { continue };
+        let Some(at) = join.within.filter(|at| !sent.contains(&(*at, join.expected, join.arrived))) else { continue };
         if view.graph.handoffs[at].to == join.agent() || join.agent().is_none() {
             let words = format!("the work went on with {} of {} parts", join.arrived, join.expected);
-            seen.push(at);
+            seen.insert(at);
             found.push(
                 Finding::result(at, MismatchKind::IncompleteJoin, nested_weight(view, at, join))
                     .says(words)
@@ -49,11 +52,12 @@ pub(super) fn find(view: &View<'_, '_>, found: &mut Vec<Finding>) {
     }
 }
 
-/// Whether the join collected the inputs of a task that its maker sent next, which is then what is incomplete.
-fn belongs_to_a_child(view: &View<'_, '_>, at: usize, join: &Join<'_>) -> bool {
-    let children = view.graph.handoffs[at].children.iter().filter_map(|child| view.graph.handoffs[*child].sent());
-    let mut sends = children.filter(|sent| sent.expected_inputs() == join.expected);
-    sends.any(|sent| sent.inputs().count() == join.arrived)
+/// Who, working on what, sent on how many parts, of how many that were owed. A join that collected these shows in what was
+/// sent next, which is then what is incomplete.
+fn sent_below(view: &View<'_, '_>) -> HashSet<(usize, usize, usize)> {
+    let handoffs = view.graph.handoffs.iter();
+    let sent = handoffs.filter_map(|handoff| Some((handoff.parent?, handoff.sent()?)));
+    sent.map(|(above, sent)| (above, sent.expected_inputs(), sent.inputs().count())).collect()
 }
 
 /// How much a short join of one's own delegations weighs: much if all parts were made after all, little if some are not

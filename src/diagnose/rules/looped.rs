@@ -9,20 +9,22 @@ use std::collections::{HashMap, HashSet};
 use super::super::causality::{Part, node};
 use super::super::finding::Finding;
 use super::super::view::View;
-use crate::model::{MismatchKind, names};
+use crate::model::MismatchKind;
 
 /// How often the same content is handed over before it is a loop.
 const ROUNDS: usize = 3;
+/// The most rounds that are shown.
+const SHOWN: usize = 64;
 
 pub(super) fn find(view: &View<'_, '_>, found: &mut Vec<Finding>) {
     let mut same: HashMap<&str, Vec<usize>> = HashMap::new();
     for (at, handoff) in view.handoffs() {
-        let size = handoff.attempts.last().and_then(|sent| sent.span.attributes.int(names::CONTENT_SIZE));
+        let size = handoff.attempts.last().and_then(|sent| sent.told.content_size);
         if let Some(hash) = handoff.content_hash().filter(|_| size != Some(0)) {
             same.entry(hash).or_default().push(at);
         }
     }
-    let mut depths = None;
+    let (mut depths, mut shown) = (None, HashSet::new());
     for group in same.values().filter(|group| group.len() >= ROUNDS && came_back(view, group)) {
         // The rounds are one root: the one that the others rest on stands for all.
         let depths = depths.get_or_insert_with(|| view.causality.depths());
@@ -30,12 +32,13 @@ pub(super) fn find(view: &View<'_, '_>, found: &mut Vec<Finding>) {
         let first = group.iter().map(|at| depth(*at)).min();
         for at in group.iter().filter(|at| Some(depth(**at)) == first) {
             let words = format!("the same content was handed over {} times in a circle", group.len());
-            let spans = group.iter().flat_map(|at| view.graph.handoffs[*at].span_ids());
+            let spans = group.iter().take(SHOWN).flat_map(|at| view.graph.handoffs[*at].span_ids());
+            shown.insert(*at);
             found.push(Finding::task(*at, MismatchKind::Looped, 0.98).says(words).shown_by(spans));
         }
     }
     for (at, handoff) in view.handoffs().filter(|(_, handoff)| handoff.declares(MismatchKind::Looped)) {
-        if !found.iter().any(|other| other.kind == MismatchKind::Looped && other.handoff == at) {
+        if !shown.contains(&at) {
             let words = "a side says that the same task came back";
             found.push(Finding::task(at, MismatchKind::Looped, 0.9).says(words).shown_by(handoff.span_ids()));
         }

@@ -23,35 +23,44 @@ mod timed_out;
 mod undelivered;
 
 use super::finding::Finding;
+use super::handoff::Handoff;
 use super::view::View;
 
+/// Looks at one handoff.
+type LocalRule = fn(&View<'_, '_>, usize, &Handoff<'_>, &mut Vec<Finding>);
+/// Looks at how handoffs hang together.
 type Rule = fn(&View<'_, '_>, &mut Vec<Finding>);
 
-/// Every rule, in the order in which a handoff can break.
-const RULES: [Rule; 17] = [
+/// Rules for one handoff, in the order in which it can break.
+const LOCAL: [LocalRule; 12] = [
     undelivered::find,
     misrouted::find,
     corrupted::find,
     duplicated::find,
-    reordered::find,
     missing_context::find,
     stale_context::find,
-    superseded_context::find,
     misunderstood::find,
-    drifted::find,
     abandoned::find,
     timed_out::find,
     failed::find,
-    looped::find,
     low_quality::find,
     ignored_result::find,
-    incomplete_join::find,
 ];
+
+/// Rules for the whole workflow.
+const WHOLE: [Rule; 5] =
+    [reordered::find, superseded_context::find, drifted::find, looped::find, incomplete_join::find];
 
 /// What every rule finds.
 pub(super) fn find(view: &View<'_, '_>) -> Vec<Finding> {
     let mut found = Vec::new();
-    for rule in RULES {
+    // One handoff after the other, so that what is read of it is read while it is near.
+    for (at, handoff) in view.handoffs() {
+        for rule in LOCAL {
+            rule(view, at, handoff, &mut found);
+        }
+    }
+    for rule in WHOLE {
         rule(view, &mut found);
     }
     found

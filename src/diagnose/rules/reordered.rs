@@ -8,17 +8,17 @@ use std::collections::HashMap;
 
 use super::super::finding::Finding;
 use super::super::view::View;
-use crate::model::{MismatchKind, names};
+use crate::model::MismatchKind;
 
 pub(super) fn find(view: &View<'_, '_>, found: &mut Vec<Finding>) {
     let mut lanes: HashMap<_, Vec<_>> = HashMap::new();
     for (at, handoff) in view.handoffs().filter(|(_, handoff)| handoff.last_attempt == 1) {
         let (Some(sent), Some(taken)) = (handoff.sent(), handoff.worked()) else { continue };
-        let Some(seq) = sent.span.attributes.int(names::SEQ) else { continue };
+        let Some(seq) = sent.told.seq else { continue };
         if taken.count() > 1 || taken.agent() != handoff.to {
             continue;
         }
-        let instance = sent.span.attributes.text(names::INST);
+        let instance = sent.told.inst;
         let lane = (handoff.from, instance, handoff.to, taken.span.host());
         lanes.entry(lane).or_default().push((seq, taken.span.start, at, [sent.span.span_id, taken.span.span_id]));
     }

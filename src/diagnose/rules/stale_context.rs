@@ -7,33 +7,29 @@
 
 use super::super::finding::Finding;
 use super::super::handoff::Handoff;
-use super::super::sides::{Delivery, versions};
+use super::super::sides::Delivery;
 use super::super::versions::is_behind;
 use super::super::view::View;
 use crate::model::{MismatchKind, names};
 
-pub(super) fn find(view: &View<'_, '_>, found: &mut Vec<Finding>) {
-    for (at, handoff) in view.handoffs() {
-        if let Some((words, span)) = handoff.taken().find_map(|taken| {
-            let words = behind(handoff, taken).or_else(|| too_old(taken))?;
-            Some((words, taken.span.span_id))
-        }) {
-            found.push(Finding::task(at, MismatchKind::StaleContext, 0.92).says(words).shown_by([span]));
-        } else if let Some(words) = declared(handoff) {
-            found.push(Finding::task(at, MismatchKind::StaleContext, 0.6).says(words).shown_by(handoff.span_ids()));
-        }
+pub(super) fn find(_: &View<'_, '_>, at: usize, handoff: &Handoff<'_>, found: &mut Vec<Finding>) {
+    if let Some((words, span)) = handoff.taken().find_map(|taken| {
+        let words = behind(handoff, taken).or_else(|| too_old(taken))?;
+        Some((words, taken.span.span_id))
+    }) {
+        found.push(Finding::task(at, MismatchKind::StaleContext, 0.92).says(words).shown_by([span]));
+    } else if let Some(words) = declared(handoff) {
+        found.push(Finding::task(at, MismatchKind::StaleContext, 0.6).says(words).shown_by(handoff.span_ids()));
     }
 }
 
 fn behind(handoff: &Handoff<'_>, taken: &Delivery<'_>) -> Option<String> {
-    let sent = handoff.sent().map(|sent| sent.span);
-    versions(taken.span, names::CONTEXT_READ).find_map(|(name, read)| {
-        let known = versions(taken.span, names::CONTEXT_LATEST);
-        let told = sent
-            .into_iter()
-            .flat_map(|sent| versions(sent, names::CONTEXT_LATEST).chain(versions(sent, names::CONTEXT)));
+    let sent = handoff.sent().map(|sent| sent.told);
+    taken.told.context_read?.versions().find_map(|(name, read)| {
+        let known = taken.told.context_latest.versions();
+        let told = sent.into_iter().flat_map(|sent| sent.context_latest.versions().chain(sent.context.versions()));
         let newer = known.chain(told).find(|(other, version)| *other == name && is_behind(read, version))?.1;
-        Some(format!("{name}@{read} was read when {name}@{newer} was there"))
+        Some(format!("{name}@{read} was superseded by {name}@{newer} before use"))
     })
 }
 
@@ -49,9 +45,7 @@ fn too_old(taken: &Delivery<'_>) -> Option<String> {
 
 /// What a side says where nothing of it can be checked: no receiver's record tells what was read.
 fn declared(handoff: &Handoff<'_>) -> Option<String> {
-    if handoff.taken().any(|taken| {
-        taken.span.attributes.get(names::CONTEXT_READ).is_some() && !taken.declares(MismatchKind::StaleContext)
-    }) {
+    if handoff.taken().any(|taken| taken.told.context_read.is_some() && !taken.declares(MismatchKind::StaleContext)) {
         return None;
     }
     handoff.declares(MismatchKind::StaleContext).then(|| "a side says that the context was out of date".to_owned())

@@ -11,10 +11,9 @@ use std::collections::BTreeMap;
 use super::super::causality::{Part, node};
 use super::super::finding::Finding;
 use super::super::handoff::Handoff;
-use super::super::sides::versions;
 use super::super::versions::ordinal;
 use super::super::view::View;
-use crate::model::{MismatchKind, names};
+use crate::model::MismatchKind;
 
 /// The most versions of one item that are looked at, newest first.
 const VERSIONS: usize = 16;
@@ -49,16 +48,16 @@ pub(super) fn find(view: &View<'_, '_>, found: &mut Vec<Finding>) {
 /// Versions that a handoff worked with: those that the receiver read, else those that it was handed, unless the sender
 /// knew better and so handed them over for another purpose.
 fn read<'a>(handoff: &Handoff<'a>) -> Vec<(&'a str, &'a str, bool)> {
-    if let Some(taken) = handoff.taken().find(|taken| taken.span.attributes.get(names::CONTEXT_READ).is_some()) {
-        return versions(taken.span, names::CONTEXT_READ).map(|(name, version)| (name, version, true)).collect();
+    if let Some(read) = handoff.taken().find_map(|taken| taken.told.context_read) {
+        return read.versions().map(|(name, version)| (name, version, true)).collect();
     }
     if handoff.taken().any(|taken| taken.had_effect()) {
         // The receiver worked, and says of nothing that it read it.
         return Vec::new();
     }
     let Some(sent) = handoff.sent() else { return Vec::new() };
-    let known: Vec<_> = versions(sent.span, names::CONTEXT_LATEST).collect();
-    let handed = versions(sent.span, names::CONTEXT).filter(|(name, _)| known.iter().all(|(other, _)| other != name));
+    let known: Vec<_> = sent.told.context_latest.versions().collect();
+    let handed = sent.told.context.versions().filter(|(name, _)| known.iter().all(|(other, _)| other != name));
     handed.map(|(name, version)| (name, version, false)).collect()
 }
 

@@ -6,23 +6,22 @@
 //! optional task. **Leads to** fallback values, short joins, callers that time out.
 
 use super::super::finding::Finding;
+use super::super::handoff::Handoff;
 use super::super::view::{MADE_GOOD, View};
 use crate::model::{MismatchKind, Rung};
 
-pub(super) fn find(view: &View<'_, '_>, found: &mut Vec<Finding>) {
-    for (at, handoff) in view.handoffs() {
-        let Some(sent) = handoff.sent() else { continue };
-        if handoff.was_worked_on() || handoff.taken().next().is_some() || sent.was_taken() {
-            continue;
-        }
-        let spans = [sent.span.span_id];
-        let made_good = |weight: f64| if view.may_be_made_good(at) { weight * MADE_GOOD } else { weight };
-        if sent.had_no_responders() {
-            let words = format!("the server said \"no responders\" to attempt {}, the last", sent.number);
-            found.push(Finding::task(at, MismatchKind::Undelivered, made_good(0.97)).says(words).shown_by(spans));
-        } else if sent.tells_rungs() && (sent.reached(Rung::Sent) || sent.reached(Rung::Stored)) {
-            let words = "it was sent, and nobody is known to have received it: no receipt, no delivery, no result";
-            found.push(Finding::task(at, MismatchKind::Undelivered, made_good(0.95)).says(words).shown_by(spans));
-        }
+pub(super) fn find(view: &View<'_, '_>, at: usize, handoff: &Handoff<'_>, found: &mut Vec<Finding>) {
+    let Some(sent) = handoff.sent() else { return };
+    if handoff.was_worked_on() || handoff.taken().next().is_some() || sent.was_taken() {
+        return;
+    }
+    let spans = [sent.span.span_id];
+    let made_good = |weight: f64| if view.may_be_made_good(at) { weight * MADE_GOOD } else { weight };
+    if sent.had_no_responders() {
+        let words = format!("the server said \"no responders\" to attempt {}, the last", sent.number);
+        found.push(Finding::task(at, MismatchKind::Undelivered, made_good(0.97)).says(words).shown_by(spans));
+    } else if sent.tells_rungs() && (sent.reached(Rung::Sent) || sent.reached(Rung::Stored)) {
+        let words = "it was sent, and nobody is known to have received it: no receipt, no delivery, no result";
+        found.push(Finding::task(at, MismatchKind::Undelivered, made_good(0.95)).says(words).shown_by(spans));
     }
 }

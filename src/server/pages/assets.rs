@@ -23,7 +23,8 @@ const ASSETS: [Asset; 3] = [
         content: concat!(
             include_str!("assets/app.css"),
             include_str!("assets/lists.css"),
-            include_str!("assets/charts.css")
+            include_str!("assets/charts.css"),
+            include_str!("assets/agents.css")
         ),
     },
     Asset {

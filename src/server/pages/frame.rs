@@ -19,10 +19,15 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
 pub(in crate::server) enum Tab {
     /// Workflows and what is in them.
     Workflows,
+    /// Who hands to whom.
+    Agents,
+    /// Numbers, one time beside another.
+    Stats,
 }
 
 /// The navigation: which tab, where it leads, what it is called.
-const TABS: [(Tab, &str, &str); 1] = [(Tab::Workflows, "/", "Workflows")];
+const TABS: [(Tab, &str, &str); 3] =
+    [(Tab::Workflows, "/", "Workflows"), (Tab::Agents, "/agents", "Agents"), (Tab::Stats, "/stats", "Statistics")];
 
 /// The keys that the script listens to.
 const KEYS: [(&str, &str); 6] = [

@@ -4,14 +4,17 @@
 //! A page is made of three things: a [`Frame`](frame::Frame), which every handler asks for, a [`Page`](frame::Page), and
 //! links made by [`link`]. Each has a twin for programs at the same address with `.json` behind its path.
 
+mod agents;
 mod assets;
 mod causes;
 mod frame;
 mod handoff;
 mod link;
+mod numbers;
 mod problem;
 mod range;
 mod sign_in;
+mod stats;
 mod theme;
 mod words;
 mod workflow;
@@ -24,6 +27,7 @@ use super::error::Problem;
 use super::server::Shared;
 
 pub(super) use causes::Causes;
+pub(super) use numbers::Numbers;
 pub(super) use problem::dress;
 pub(super) use workflow::Diagnoses;
 pub(super) use workflows::Sparks;
@@ -41,6 +45,10 @@ pub(super) fn routes() -> Router<Shared> {
         .route("/", get(workflows::page))
         .route("/workflows", get(workflows::page))
         .route("/workflows.json", get(workflows::twin))
+        .route("/agents", get(agents::page))
+        .route("/agents.json", get(agents::twin))
+        .route("/stats", get(stats::page))
+        .route("/stats.json", get(stats::twin))
         .route("/workflows/{id}", get(workflow::page))
         .route("/handoffs/{id}", get(handoff::page))
         .route("/sign-in", get(sign_in::page).post(sign_in::enter))

@@ -62,6 +62,11 @@ impl Range {
         if self == Self::All { String::new() } else { format!("in the last {label}") }
     }
 
+    /// A sentence about this time: `None in the last hour.`; `None.` where all is meant.
+    pub(in crate::server) fn sentence(self, said: &str) -> String {
+        if self == Self::All { format!("{said}.") } else { format!("{said} {}.", self.words()) }
+    }
+
     /// A link for each, to where `link` says.
     pub(in crate::server) fn links(self, link: impl Fn(Self) -> String) -> Markup {
         html! {

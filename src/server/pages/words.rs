@@ -71,6 +71,30 @@ pub(in crate::server) fn grouped(number: usize) -> String {
     text
 }
 
+/// A count out of the database, as [`grouped`].
+pub(in crate::server) fn whole(count: i64) -> String {
+    grouped(usize::try_from(count).unwrap_or(0))
+}
+
+/// A number that may be missing.
+pub(in crate::server) fn maybe(number: Option<f64>, show: impl Fn(f64) -> String) -> String {
+    number.map_or_else(|| "–".to_owned(), show)
+}
+
+/// A part of all as `8 %`, `0.4 %`; `0` where there is no part.
+pub(in crate::server) fn share(part: i64, all: i64) -> String {
+    if part == 0 { "0".to_owned() } else { percent(part as f64 * 100.0 / all.max(1) as f64) }
+}
+
+/// `8 %`, and under 10 with one decimal: `0.4 %`.
+pub(in crate::server) fn percent(percent: f64) -> String {
+    if percent >= 9.95 || percent == 0.0 {
+        format!("{percent:.0} %")
+    } else {
+        format!("{} %", (percent * 10.0).round().max(1.0) / 10.0)
+    }
+}
+
 /// A time as the API gives it.
 pub(in crate::server) fn parsed(rfc3339: &str) -> Timestamp {
     let time = rfc3339.parse::<jiff::Timestamp>().ok().and_then(|time| u64::try_from(time.as_nanosecond()).ok());
@@ -175,6 +199,10 @@ mod tests {
     #[test]
     fn numbers_are_grouped_by_thousands() {
         assert_eq!([1, 999, 1_000, 1_234_567].map(grouped), ["1", "999", "1\u{202f}000", "1\u{202f}234\u{202f}567"]);
+        assert_eq!(
+            [share(0, 9), share(1, 1_000), share(8, 100), share(1, 3), share(3, 3)],
+            ["0", "0.1 %", "8 %", "33 %", "100 %"]
+        );
         assert_eq!((count(1, "handoff"), count(2, "handoff")), ("1 handoff".into(), "2 handoffs".into()));
     }
 }

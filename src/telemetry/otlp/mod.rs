@@ -2,6 +2,7 @@
 //! exporter of `opentelemetry-otlp`; spans, which come encoded, by transports of our own over the same clients.
 
 mod attempts;
+mod both;
 mod compression;
 mod config;
 mod exporters;
@@ -13,6 +14,7 @@ mod signal;
 mod transport;
 
 pub(super) use attempts::Attempts;
+pub(super) use both::Both;
 pub use config::{OtlpConfig, Protocol};
 pub(super) use exporters::{metric_exporter, span_transport};
 pub(super) use signal::{Endpoint, Signal};

@@ -6,6 +6,7 @@ mod errors;
 mod exchanges;
 mod loops;
 mod repeats;
+mod suspect;
 mod text;
 mod unanswered;
 mod unused;
@@ -14,6 +15,7 @@ pub(crate) use errors::ErrorMention;
 pub(crate) use exchanges::Exchange;
 pub(crate) use loops::Loop;
 pub(crate) use repeats::{Repeat, Sameness};
+pub(crate) use suspect::Suspect;
 pub(crate) use unanswered::Unanswered;
 pub(crate) use unused::UnusedReply;
 
@@ -31,25 +33,30 @@ pub(crate) struct Findings {
     pub(crate) errors: Vec<ErrorMention>,
     /// Who went back and forth: an observation, not a fault.
     pub(crate) exchanges: Vec<Exchange>,
+    /// What to look at first: a guess, and no fault that was found.
+    pub(crate) suspect: Option<Suspect>,
 }
 
 impl Findings {
     pub(crate) fn of(steps: &[Step]) -> Self {
         let replies = unused::judge(steps);
+        let errors = errors::find(steps);
         Self {
             loops: loops::find(steps),
             repeats: repeats::find(steps),
             unanswered: unanswered::find(steps),
             unused_replies: replies.unused,
             unjudged_replies: replies.unjudged,
-            errors: errors::find(steps),
+            suspect: suspect::guess(steps, &errors),
+            errors,
             exchanges: exchanges::find(steps),
         }
     }
 
     /// How many faults were found.
     pub(crate) fn count(&self) -> usize {
-        let Self { loops, repeats, unanswered, unused_replies, unjudged_replies: _, errors, exchanges: _ } = self;
+        let Self { loops, repeats, unanswered, unused_replies, unjudged_replies: _, errors, exchanges: _, suspect: _ } =
+            self;
         loops.len() + repeats.len() + unanswered.len() + unused_replies.len() + errors.len()
     }
 }

@@ -2,15 +2,15 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
-use serde::de::DeserializeOwned;
 
-use super::WorkflowsError;
+use super::ClientError;
+use crate::diagnose::Workflow;
+use crate::otlp;
 
 /// The longest that a request may take.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Speaks to a server of ours, or to any OTLP endpoint.
-#[derive(Debug)]
 pub struct Client {
     http: reqwest::Client,
     url: String,
@@ -26,14 +26,21 @@ pub enum Sent {
     Later(Duration, String),
 }
 
+/// Without the token.
+impl std::fmt::Debug for Client {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Client").field("url", &self.url).finish_non_exhaustive()
+    }
+}
+
 impl Client {
     /// For a server at this URL; shows the token that the environment variable `WILCO_TOKEN` holds, if any.
     ///
     /// # Errors
-    /// [`WorkflowsError::Url`] where it is none.
-    pub fn new(url: &str) -> Result<Self, WorkflowsError> {
+    /// [`ClientError::Url`] where it is none.
+    pub fn new(url: &str) -> Result<Self, ClientError> {
         let url = url.trim_end_matches('/').to_owned();
-        let refuse = || WorkflowsError::Url { url: url.clone() };
+        let refuse = || ClientError::Url { url: url.clone() };
         let parsed: http::Uri = url.parse().map_err(|_| refuse())?;
         if !matches!(parsed.scheme_str(), Some("http" | "https")) || parsed.host().is_none() {
             return Err(refuse());
@@ -50,23 +57,36 @@ impl Client {
         Ok(Self { http, url, token })
     }
 
+    /// Every span of a workflow, or of the trace of this id: ask it to `find_failure()`.
+    ///
+    /// # Errors
+    /// [`ClientError::Unknown`] where nothing is known of it; others where the server is not there, or says no.
+    ///
+    /// # Cancel safety
+    /// Nothing changes.
+    pub async fn get_trace(&self, id: &str) -> Result<Workflow, ClientError> {
+        let body = self.get_bytes(&["api", "workflows", id, "spans"], &[]).await?;
+        let spans = body.map_or_else(|| Ok(Vec::new()), |body| otlp::from_json(&body))?;
+        if spans.is_empty() {
+            return Err(ClientError::Unknown { url: self.url.clone(), id: id.to_owned() });
+        }
+        Ok(Workflow::new(id, spans))
+    }
+
     /// Asks the API for what must be there.
-    pub(super) async fn must_get<T: DeserializeOwned>(
+    #[cfg(feature = "store")]
+    pub(crate) async fn must_get<T: serde::de::DeserializeOwned>(
         &self,
         path: &[&str],
         parameters: &[(&str, &str)],
-    ) -> Result<T, WorkflowsError> {
-        let wrong = |reason: String| WorkflowsError::Answer { url: self.url.clone(), reason };
+    ) -> Result<T, ClientError> {
+        let wrong = |reason: String| ClientError::Answer { url: self.url.clone(), reason };
         let body = self.get_bytes(path, parameters).await?.ok_or_else(|| wrong("not found".to_owned()))?;
         serde_json::from_slice(&body).map_err(|error| wrong(error.to_string()))
     }
 
     /// Asks the API. `None` where it knows no such thing.
-    pub(super) async fn get_bytes(
-        &self,
-        path: &[&str],
-        parameters: &[(&str, &str)],
-    ) -> Result<Option<Bytes>, WorkflowsError> {
+    async fn get_bytes(&self, path: &[&str], parameters: &[(&str, &str)]) -> Result<Option<Bytes>, ClientError> {
         let response =
             self.request(path, parameters).timeout(PATIENCE).send().await.map_err(|error| self.lost(&error))?;
         let status = response.status();
@@ -80,11 +100,11 @@ impl Client {
     /// Listens to the handoffs that change, as an endless answer of server-sent events.
     ///
     /// # Errors
-    /// [`WorkflowsError`] where the server is not there, or says no.
+    /// [`ClientError`] where the server is not there, or says no.
     ///
     /// # Cancel safety
     /// The connection is closed.
-    pub async fn events(&self) -> Result<reqwest::Response, WorkflowsError> {
+    pub async fn events(&self) -> Result<reqwest::Response, ClientError> {
         let response = self.request(&["api", "events"], &[]).send().await.map_err(|error| self.lost(&error))?;
         let status = response.status();
         if status.is_success() {
@@ -97,11 +117,11 @@ impl Client {
     /// Sends spans in OTLP/protobuf to `/v1/traces` of any OTLP endpoint.
     ///
     /// # Errors
-    /// [`WorkflowsError::Refused`] where sending the same again would not help.
+    /// [`ClientError::Refused`] where sending the same again would not help.
     ///
     /// # Cancel safety
     /// The spans may or may not have been taken; sending them again does no harm to a store of ours.
-    pub async fn send(&self, request: Vec<u8>) -> Result<Sent, WorkflowsError> {
+    pub async fn send(&self, request: Vec<u8>) -> Result<Sent, ClientError> {
         let url = if self.url.ends_with("/v1/traces") { self.url.clone() } else { format!("{}/v1/traces", self.url) };
         let post = self.http.post(url).timeout(PATIENCE).header("content-type", "application/x-protobuf").body(request);
         let post = match &self.token {
@@ -125,7 +145,7 @@ impl Client {
         }
     }
 
-    fn lost(&self, error: &reqwest::Error) -> WorkflowsError {
+    fn lost(&self, error: &reqwest::Error) -> ClientError {
         let mut reason = String::new();
         let mut cause = std::error::Error::source(error);
         while let Some(inner) = cause {
@@ -133,10 +153,10 @@ impl Client {
             cause = inner.source();
         }
         let reason = if reason.is_empty() { error.to_string() } else { reason };
-        WorkflowsError::Unreachable { url: self.url.clone(), reason }
+        ClientError::Unreachable { url: self.url.clone(), reason }
     }
 
-    fn refused(&self, status: reqwest::StatusCode, body: &[u8]) -> WorkflowsError {
+    fn refused(&self, status: reqwest::StatusCode, body: &[u8]) -> ClientError {
         let said = serde_json::from_slice::<serde_json::Value>(body).unwrap_or_default();
         let reason = match said["error"].as_str() {
             Some(error) => error.to_owned(),
@@ -145,7 +165,7 @@ impl Client {
             }
         };
         let column = said["column"].as_u64().and_then(|column| usize::try_from(column).ok());
-        WorkflowsError::Refused { status: status.as_u16(), reason, column }
+        ClientError::Refused { status: status.as_u16(), reason, column }
     }
 
     fn request(&self, path: &[&str], parameters: &[(&str, &str)]) -> reqwest::RequestBuilder {

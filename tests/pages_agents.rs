@@ -1,0 +1,150 @@
+//! The pages of agents and of statistics, and their twins.
+
+#![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test, which is what is wanted")]
+#![cfg(feature = "server")]
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use wilco::server::{Server, ServerOptions};
+use wilco::store::{Store, StoreOptions};
+
+#[path = "support/http.rs"]
+#[allow(dead_code)]
+mod http;
+#[path = "support/stored.rs"]
+#[allow(dead_code)]
+mod stored;
+
+use http::Reply;
+use stored::{NOON, Told};
+
+/// Asks a server for pages; it knows these handoffs.
+async fn ask(told: Vec<Told>, paths: &'static [&'static str]) -> Vec<Reply> {
+    let store = Store::in_memory(StoreOptions::default()).unwrap();
+    store.insert(told.iter().flat_map(Told::spans).collect()).await.unwrap();
+    let free = "127.0.0.1:0".parse().unwrap();
+    let options = ServerOptions::default().http(free).otlp_http(free).otlp_grpc(None);
+    let server = Server::start(store, options).await.unwrap();
+    let at = server.addresses().http;
+    let asked = move || paths.iter().map(|path| http::get(at, path)).collect();
+    let answers = tokio::task::spawn_blocking(asked).await.unwrap();
+    server.close(Duration::from_secs(5)).await;
+    answers
+}
+
+/// Milliseconds from the time of the samples to so long ago.
+fn ago(minutes: u64) -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    ((now - Duration::from_secs(minutes * 60)).as_nanos() as u64 - NOON) / 1_000_000
+}
+
+fn at(number: u64, minutes: u64, from: &'static str, to: &'static str) -> Told {
+    Told { at_ms: ago(minutes), ..Told::new(number, &format!("wf-{number}"), from, to) }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_graph_leads_to_a_boundary_and_from_there_to_what_broke() {
+    let told = vec![
+        at(1, 1, "planner", "writer"),
+        at(2, 2, "planner", "writer").found("stale_context").with("wilco.context.age_ms", 12_000.0),
+        at(3, 3, "writer", "reviewer"),
+        // Longer ago than the time that is looked at.
+        at(4, 300, "planner", "auditor"),
+    ];
+    let paths = &[
+        "/agents?range=1h",
+        "/agents?range=1h&from=planner&to=writer",
+        "/agents.json?range=1h&from=planner&to=writer",
+    ];
+    let replies = ask(told, paths).await;
+    assert!(replies.iter().all(|reply| reply.status == 200), "{replies:?}");
+    let graph = &replies[0].body;
+    let link = "/agents?range=1h&amp;from=planner&amp;to=writer";
+    assert!(
+        graph.contains(&format!("href=\"{link}\" aria-label=\"writer&lt;-planner: 2 handoffs, 50 % mismatched\"")),
+        "{graph}"
+    );
+    assert!(graph.contains("reviewer&lt;-writer") && !graph.contains("auditor"));
+    assert!(graph.contains("aria-current=\"page\">Agents</a>"));
+
+    let boundary = &replies[1].body;
+    let handoff = Told::id(2);
+    assert!(boundary.contains(&format!("href=\"/handoffs/{handoff}\">stale context</a>")), "{boundary}");
+    assert!(boundary.contains("Context age, 95 % are not over it: at most 12 s, last 12 s"), "{boundary}");
+    assert!(boundary.contains("<th scope=\"row\">stale context</th>"));
+
+    let twin = replies[2].json();
+    assert_eq!(twin["boundary"]["mismatched"][0]["id"], handoff);
+    let parts = twin["boundary"]["parts"].as_array().unwrap();
+    assert_eq!(parts.iter().map(|part| part["handoffs"].as_i64().unwrap()).sum::<i64>(), 2);
+    assert_eq!(parts.iter().map(|part| part["mismatched"].as_i64().unwrap()).sum::<i64>(), 1);
+    assert_eq!(twin["boundaries"].as_array().unwrap().len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_box_line_and_label_of_the_graph_has_its_place() {
+    // A chain with one hop back, a hop to oneself, a way past a layer, and two names of unlike length.
+    let hops = [
+        ("planner", "researcher"),
+        ("planner", "researcher"),
+        ("researcher", "writer"),
+        ("planner", "writer"),
+        ("writer", "editor-in-chief"),
+        ("editor-in-chief", "writer"),
+        ("writer", "writer"),
+    ];
+    let mut told: Vec<Told> = (1..).zip(hops).map(|(number, (from, to))| at(number, number, from, to)).collect();
+    told[3].mismatches.push("stale_context");
+    let page = &ask(told, &["/agents?from=planner&to=writer"]).await[0].body;
+    let start = page.find("<figure class=\"graph\">").unwrap();
+    let drawn = &page[start..start + page[start..].find("<figcaption>").unwrap()];
+    let lines = drawn.replace('<', "\n<");
+    insta::assert_snapshot!(
+        "graph",
+        lines.lines().filter(|line| !line.starts_with("</")).collect::<Vec<_>>().join("\n")
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_time_is_compared_with_another() {
+    let told = vec![
+        at(1, 5, "planner", "writer").found("stale_context"),
+        at(2, 6, "planner", "writer"),
+        // The hour before: all was well, once.
+        at(3, 70, "planner", "writer"),
+    ];
+    let replies = ask(told, &["/stats?range=1h&against=before", "/stats.json?range=1h&against=before", "/stats"]).await;
+    let page = &replies[0].body;
+    assert!(page.contains("title=\"was 0 %\">▲ new</span>"), "{page}");
+    assert!(page.contains("2 <span class=\"change faint\" title=\"was 1\">▲ 100 %</span>"), "{page}");
+    assert!(page.contains("href=\"/agents?range=1h&amp;from=planner&amp;to=writer\""), "{page}");
+    let twin = replies[1].json();
+    assert_eq!(
+        (&twin["boundaries"][0]["handoffs"], &twin["against"]["boundaries"][0]["handoffs"]),
+        (&2.into(), &1.into())
+    );
+    assert!(replies[2].body.contains("Choose a time range to compare it"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn names_of_strangers_are_shown_and_never_obeyed() {
+    let name = "<img src=x onerror=alert(1)>";
+    let paths =
+        &["/agents", "/stats", "/agents?from=%3Cimg%20src%3Dx%20onerror%3Dalert%281%29%3E&to=%22%3E%3Cscript%3E"];
+    for reply in ask(vec![at(1, 1, name, "b\"&'<script>")], paths).await {
+        assert_eq!(reply.status, 200);
+        assert!(reply.body.contains("&lt;img src=x onerror=alert(1)&gt;"), "{}", reply.body);
+        assert!(!reply.body.contains("<img") && !reply.body.contains("<script>"), "{}", reply.body);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_nothing_is_known_the_pages_say_so() {
+    let replies =
+        ask(vec![], &["/agents", "/stats?range=1h&against=week", "/agents?range=1h&from=a&to=b", "/agents?range=soon"])
+            .await;
+    assert_eq!(replies.iter().map(|reply| reply.status).collect::<Vec<_>>(), [200, 200, 200, 400]);
+    assert!(replies[0].body.contains("Nobody handed anything over."));
+    assert!(replies[1].body.contains("Nothing was handed over"));
+    assert!(replies[2].body.contains("Look further back") && replies[2].body.contains("None in the last hour."));
+}

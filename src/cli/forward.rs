@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::export::{remember, went_to};
+use crate::client::{Client, Sent};
 use crate::model::Timestamp;
 use crate::store::Store;
-use crate::workflows::{Client, Sent};
 
 /// Spans in one request.
 const PAGE: usize = 500;

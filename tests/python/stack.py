@@ -16,13 +16,14 @@ import urllib.request
 
 PATIENCE = 60
 
-# What the driver makes go wrong, and what has to be found: kind, and who is at the boundary.
+# What the driver makes go wrong, and what has to be found: kinds, and who is at the boundary.
 CAUSES = {
-    "stale_context": ("stale_context", {"archivist", "editor"}),
-    "failed": ("failed", {"facts", "editor"}),
-    "misunderstood": ("misunderstood", {"archivist", "editor"}),
-    "undelivered": ("undelivered", None),
-    "timed_out": ("timed_out", {"facts", "editor"}),
+    "stale_context": ({"stale_context"}, "archivist<-editor"),
+    "failed": ({"failed"}, "facts<-editor"),
+    "misunderstood": ({"misunderstood"}, "archivist<-editor"),
+    "undelivered": ({"undelivered"}, "?<-review"),
+    # A plain service that says nothing is, to its caller, not told from one that never got the task.
+    "timed_out": ({"timed_out", "unacknowledged", "undelivered"}, "facts<-editor"),
 }
 TROUBLES = [None, "stale_context", None, "failed", "misunderstood", "undelivered", None, "timed_out"]
 
@@ -73,10 +74,15 @@ def causes(url, run, count):
             if answer["status"] == "failure":
                 wrong.append(f"{story}: nothing was done to it, but {first}")
             continue
-        kind, boundary = CAUSES[trouble]
-        if answer["status"] != "failure" or first is None:
+        kinds, boundary = CAUSES[trouble]
+        # The editor lives with an error that it was told of, so that this may be suspected only; the handoff shows it.
+        lines = get(url, f"/api/workflows/{story}")["lines"]
+        shown = [line for line in lines if kinds & set(line.get("mismatches") or [])]
+        if not shown or answer["status"] == "clean":
             wrong.append(f"{story}: {trouble} was not found, but {answer['status']}")
-        elif first["kind"] != kind or boundary and set(first["boundary"].split("<-")) != boundary:
+        elif trouble != "failed" and first is None:
+            wrong.append(f"{story}: {trouble} is not said to be the cause, but {answer['status']}")
+        elif first is not None and (first["kind"] not in kinds or first["boundary"] != boundary):
             wrong.append(f"{story}: {trouble} is said to be {first['kind']} at {first['boundary']}")
     if not wrong:
         for language, agent in [("Python", "review"), ("TypeScript", "facts"), ("Rust", "archivist")]:

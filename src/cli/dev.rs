@@ -9,7 +9,7 @@ use anyhow::{anyhow, bail};
 use super::Outcome;
 use super::backend::{Backend, BackendArguments, Data};
 use super::printer::{FAINT, Printer};
-use super::proxy::{SERVICE, SPANS_WAITING, drain};
+use super::proxy::{SERVICE, drain};
 use super::server;
 use super::settings::SettingsArguments;
 use super::signals::Signals;
@@ -69,7 +69,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Outcome> {
     let telemetry = Telemetry::builder()
         .service_name(SERVICE)
         .service_version(env!("CARGO_PKG_VERSION"))
-        .queue_capacity(SPANS_WAITING)
+        .queue_capacity(config.spans_waiting)
         .schedule_delay(SPANS_LEAVE_AFTER)
         .exporter(data.store().exporter())
         .build()?;

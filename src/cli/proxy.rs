@@ -29,9 +29,6 @@ pub(crate) struct Arguments {
     print_config: bool,
 }
 
-/// Spans that wait for the collector: some megabytes, where it is absent.
-pub(crate) const SPANS_WAITING: usize = 4096;
-
 /// The service that the proxy's spans name.
 pub(crate) const SERVICE: &str = "wilco-proxy";
 
@@ -42,7 +39,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Outcome> {
         print(&settings);
         return Ok(Outcome::Clean);
     }
-    let queue = Telemetry::builder().queue_capacity(SPANS_WAITING);
+    let queue = Telemetry::builder().queue_capacity(config.spans_waiting);
     let telemetry = telemetry_of(queue, &TelemetryArguments { otlp: config.otlp.clone() }, SERVICE)?;
     let mut signals = Signals::new()?;
     let proxy = Proxy::start(config, telemetry).await?;

@@ -22,6 +22,24 @@ impl HandoffId {
         Self(uuid::Builder::from_unix_timestamp_millis(now.unix_nanos() / 1_000_000, &random).into_uuid())
     }
 
+    /// As [`new`](Self::new), with these as the last 16 of its random bits.
+    #[cfg(feature = "proxy")]
+    #[inline]
+    pub(crate) fn with_tail(now: Timestamp, tail: u16) -> Self {
+        let mut random = [0; 10];
+        random[..8].copy_from_slice(&fastrand::u64(..).to_ne_bytes());
+        random[8..].copy_from_slice(&tail.to_be_bytes());
+        Self(uuid::Builder::from_unix_timestamp_millis(now.unix_nanos() / 1_000_000, &random).into_uuid())
+    }
+
+    /// Its last 16 bits.
+    #[cfg(feature = "proxy")]
+    #[inline]
+    pub(crate) const fn tail(&self) -> u16 {
+        let bytes = self.0.as_bytes();
+        u16::from_be_bytes([bytes[14], bytes[15]])
+    }
+
     /// Appends the 36 characters of the id.
     #[inline]
     pub fn write(&self, out: &mut String) {

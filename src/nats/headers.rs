@@ -55,6 +55,10 @@ impl<'a> HeaderBlock<'a> {
 
     /// The status in the first line, as in `NATS/1.0 503 No Responders`. Three digits.
     pub fn status(self) -> Option<u16> {
+        // A status follows a blank; most blocks have none.
+        if self.bytes.get(VERSION.len()..VERSION.len() + 2) == Some(b"\r\n") {
+            return None;
+        }
         let text = self.inline()?.get(..3)?;
         let digits = text.iter().all(u8::is_ascii_digit);
         digits.then(|| text.iter().fold(0, |sum, digit| sum * 10 + u16::from(digit - b'0')))

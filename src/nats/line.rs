@@ -1,4 +1,4 @@
-use super::head::{Message, Op};
+use super::head::{Head, Message, Op};
 use super::limits::MAX_SIZE_DIGITS;
 use super::malformed::Malformed;
 use super::parser::Speaker;
@@ -7,6 +7,72 @@ use super::verb::{Look, Verb, look};
 
 /// More arguments than any command takes, so that too many can be told.
 const MAX_ARGS: usize = 6;
+
+/// Longest line that is read as a plain one.
+const LONGEST_PLAIN: usize = 512;
+
+/// Reads a control line in the shape in which nearly all messages come: the verb in capitals, single blanks, CR LF. In
+/// half the time of [`read`], which says the same of such a line.
+///
+/// `None`: it has another shape, or is not whole, or is not well-formed.
+#[inline]
+pub(super) fn plain(speaker: Speaker, unread: &[u8], max_args_len: usize) -> Option<Head> {
+    let (start, sids, headers) = match (speaker, unread.get(..5)?) {
+        (Speaker::Client, [b'P', b'U', b'B', b' ', _]) => (4, 0, false),
+        (Speaker::Client, b"HPUB ") => (5, 0, true),
+        (Speaker::Server, [b'M', b'S', b'G', b' ', _]) => (4, 1, false),
+        (Speaker::Server, b"HMSG ") => (5, 1, true),
+        _ => return None,
+    };
+    let mut spans = [Span::default(); MAX_ARGS - 1];
+    let (mut count, mut begin, mut at) = (0, start, start);
+    let window = &unread[..unread.len().min(LONGEST_PLAIN)];
+    let end = loop {
+        let byte = *window.get(at)?;
+        if byte > b' ' {
+            at += 1;
+            continue;
+        }
+        if at == begin {
+            return None;
+        }
+        *spans.get_mut(count)? = Span::new(begin, at);
+        count += 1;
+        match byte {
+            b' ' => {
+                at += 1;
+                begin = at;
+            }
+            b'\r' if window.get(at + 1) == Some(&b'\n') => break at,
+            _ => return None,
+        }
+    };
+    let fixed = 1 + sids + usize::from(headers) + 1;
+    let reply = match count.checked_sub(fixed)? {
+        0 => None,
+        1 => Some(spans[1 + sids]),
+        _ => return None,
+    };
+    let total_size = spans[count - 1];
+    let total_len = number(total_size.of(window))?;
+    let header_size = headers.then(|| spans[count - 2]);
+    let header_len = match header_size {
+        Some(size) => number(size.of(window))?,
+        None => 0,
+    };
+    if header_len > total_len || end - start > max_args_len {
+        return None;
+    }
+    let sid = (sids == 1).then(|| spans[1]);
+    let message = Message { subject: spans[0], sid, reply, header_size, total_size, header_len, total_len };
+    let op = match (speaker, headers) {
+        (Speaker::Client, false) => Op::Pub(message),
+        (Speaker::Client, true) => Op::Hpub(message),
+        (Speaker::Server, false) => Op::Msg(message),
+        (Speaker::Server, true) => Op::Hmsg(message),
+    };
+    Some(Head { op, line_len: (end + 2) as u32 })
+}
 
 /// Reads a whole control line, which ends in LF.
 pub(super) fn read(speaker: Speaker, line: &[u8], max_args_len: usize) -> Result<Op, Malformed> {
@@ -132,6 +198,28 @@ fn number(text: &[u8]) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_plain_line_is_read_as_any_line_is() {
+        use Speaker::{Client, Server};
+        let mut plain_ones = 0;
+        for (speaker, verbs) in [(Client, ["PUB", "HPUB", "pub", "SUB"]), (Server, ["MSG", "HMSG", "Msg", "INFO"])] {
+            for verb in verbs {
+                for args in
+                    ["a 1", "a 1 2", "a b 1 2", "a b c 1 2", "a b c d 1 2", "a  1", "a\t1", "a 1 ", "a -1", "a 2 1"]
+                {
+                    for end in ["\r\n", "\n", "\r", "\r\n\r\n"] {
+                        let line = format!("{verb} {args}{end}");
+                        let Some(head) = plain(speaker, line.as_bytes(), 9) else { continue };
+                        plain_ones += 1;
+                        assert_eq!(read(speaker, &line.as_bytes()[..head.line_len()], 9), Ok(head.op), "{line:?}");
+                    }
+                }
+            }
+        }
+        assert_eq!(plain_ones, 20);
+        assert_eq!(plain(Client, b"PUB abcdefg 12\r\n", 9), None, "over the limit");
+    }
 
     #[test]
     fn numbers_are_read_without_wrapping_and_nothing_else_is() {

@@ -65,6 +65,7 @@ impl Parser {
     /// After [`Parsed::Frame`] the caller goes on behind it. After [`Parsed::Body`] and [`Parsed::Line`] the next call
     /// must have the same bytes again, and those that have come since. After [`Parsed::Malformed`] every call says the
     /// same, as there is no way to tell where a frame would begin.
+    #[inline]
     pub fn parse(&mut self, unread: &[u8]) -> Parsed {
         let head = match self.head {
             Some(head) => head,
@@ -83,7 +84,17 @@ impl Parser {
         self.head = None;
     }
 
+    #[inline]
     fn line(&mut self, unread: &[u8]) -> Result<Head, Parsed> {
+        if self.scanned == 0
+            && let Some(head) = line::plain(self.speaker, unread, self.max_line)
+        {
+            return Ok(head);
+        }
+        self.any_line(unread)
+    }
+
+    fn any_line(&mut self, unread: &[u8]) -> Result<Head, Parsed> {
         let limit = self.max_line + MAX_LINE_EXTRA;
         let window = unread.len().min(limit);
         // A caller who breaks the rule about the same bytes gets nonsense, and no panic.

@@ -32,6 +32,8 @@ pub struct Config {
     pub connect_within: Duration,
     /// How long a drain may take.
     pub drain_within: Duration,
+    /// Spans that wait for the collector.
+    pub spans_waiting: usize,
     /// The address that clients are told instead of `connect_urls`.
     pub advertise: Option<String>,
     pub(crate) upstreams: Vec<UpstreamUrl>,
@@ -52,6 +54,8 @@ pub(crate) struct Observe {
     pub(crate) readback_path: Option<JsonPath>,
     pub(crate) reply_within: Duration,
     pub(crate) settle_within: Duration,
+    pub(crate) handoffs_per_second: u32,
+    pub(crate) open_handoffs: usize,
 }
 
 /// The files of both sides' TLS.
@@ -67,13 +71,19 @@ pub(crate) struct TlsFiles {
     pub(crate) upstream_first: bool,
 }
 
-/// Most threads unless more are asked for: two cores carry a gigabyte a second.
+/// Most threads unless more are asked for: one carries a gigabyte or a million messages a second.
 const MOST_WORKERS: usize = 4;
+
+/// Threads unless told otherwise: one for every two cores. The server needs its cores too, and fewer threads have more to
+/// do each time they wake.
+fn workers() -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    (cores / 2).clamp(1, MOST_WORKERS)
+}
 
 impl Config {
     pub(super) fn read(settings: &Settings) -> Result<Self, SettingsError> {
         let all = Reader(settings);
-        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let tls = TlsFiles {
             certificate: all.file("tls_certificate"),
             key: all.file("tls_key"),
@@ -104,10 +114,11 @@ impl Config {
             listen,
             otlp: all.text("otlp"),
             metrics: all.may("metrics", read::address)?,
-            workers: all.may("workers", |text| read::number(text, 1, 64))?.unwrap_or(cores.min(MOST_WORKERS)),
+            workers: all.may("workers", |text| read::number(text, 1, 64))?.unwrap_or_else(workers),
             connections: all.must("connections", |text| read::number(text, 1, 1_000_000))?,
             stream_over: all.must("stream_over", |text| read::bytes(text, 1024, 64 << 20))?,
             control_line: all.must("control_line", |text| read::bytes(text, 128, 1 << 20))?,
+            spans_waiting: all.must("spans_waiting", |text| read::number(text, 1, 1_000_000))?,
             connect_within: all.must("connect_within", read::time)?,
             drain_within: all.must("drain_within", read::time)?,
             advertise: all.may("advertise", |text| match text.rsplit_once(':') {
@@ -129,6 +140,8 @@ impl Config {
                 readback_path: all.may("readback_path", JsonPath::new)?,
                 reply_within: all.must("reply_within", read::time)?,
                 settle_within: all.must("settle_within", read::time)?,
+                handoffs_per_second: all.must("handoffs_per_second", |text| read::number(text, 1, 1_000_000))? as u32,
+                open_handoffs: all.must("open_handoffs", |text| read::number(text, 1, 1_000_000))?,
             },
         })
     }
@@ -147,6 +160,8 @@ impl Config {
         rules.readback_path = observe.readback_path;
         rules.reply_within = observe.reply_within;
         rules.settle_within = observe.settle_within;
+        rules.handoffs_per_second = observe.handoffs_per_second;
+        rules.open_handoffs = observe.open_handoffs;
         rules
     }
 }

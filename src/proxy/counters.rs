@@ -40,6 +40,8 @@ pub(crate) struct Counters {
     pub(crate) upstream_failures: Count,
     pub(crate) tls_failures: Count,
     pub(crate) accept_failures: Count,
+    pub(crate) shed_sent: Count,
+    pub(crate) shed_received: Count,
 }
 
 /// A number that one thread adds to and others read.
@@ -51,6 +53,10 @@ impl Count {
     pub(crate) fn add(&self) {
         // Nobody else writes, so nothing is lost between the load and the store.
         self.0.store(self.0.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn add_many(&self, more: u64) {
+        self.0.store(self.0.load(Ordering::Relaxed) + more, Ordering::Relaxed);
     }
 
     pub(crate) fn get(&self) -> u64 {

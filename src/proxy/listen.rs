@@ -1,7 +1,7 @@
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use tokio::net::{TcpListener, TcpStream};
@@ -14,7 +14,7 @@ use super::error::ProxyError;
 use super::metrics::{self, Gauges};
 use super::shared::Shared;
 use super::worker::{self, Order, Place};
-use crate::telemetry::Telemetry;
+use crate::telemetry::{Numbers, Telemetry};
 
 /// A running proxy. Dropping it closes the listener and every connection; [`drain`](Self::drain) does so in order.
 #[derive(Debug)]
@@ -28,6 +28,8 @@ pub struct Proxy {
     workers: Vec<Hand>,
     correlator: Correlator,
     open: Arc<AtomicUsize>,
+    /// Kept for telemetry, which looks at them.
+    _gauges: Arc<Gauges>,
     telemetry: Telemetry,
 }
 
@@ -94,7 +96,11 @@ impl Proxy {
             counters: gauges.counters(),
         };
         let metrics = metrics_listener.as_ref().map(|(_, address)| *address);
-        let serving = metrics_listener.map(|(listener, _)| metrics::serve(listener, gauges, stopped.clone()));
+        let gauges = Arc::new(gauges);
+        let numbers: Weak<dyn Numbers> = Arc::downgrade(&(Arc::clone(&gauges) as Arc<dyn Numbers>));
+        telemetry.send_along(numbers);
+        let serving =
+            metrics_listener.map(|(listener, _)| metrics::serve(listener, Arc::clone(&gauges), stopped.clone()));
         let accepting = tokio::spawn(accept.run(listener, stopped));
         Ok(Self {
             address,
@@ -106,6 +112,7 @@ impl Proxy {
             workers,
             correlator,
             open,
+            _gauges: gauges,
             telemetry,
         })
     }

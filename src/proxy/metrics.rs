@@ -15,7 +15,7 @@ use tokio::sync::watch;
 use super::correlate::{CorrelatorCounters, Counted};
 use super::counters::{Count, Counters, Opaque};
 use super::observer::Skipped;
-use crate::telemetry::{DropReason, Telemetry};
+use crate::telemetry::{DropReason, Numbers, Telemetry};
 
 /// Everything that can be read off.
 #[derive(Debug)]
@@ -116,6 +116,13 @@ impl Gauges {
         for what in Counted::ALL {
             page.labelled("wilco_proxy_handoffs_total", "record", what.as_str(), self.correlator.get(what));
         }
+        page.labelled("wilco_proxy_handoffs_total", "record", "load", self.sum(|c| &c.shed_sent));
+        page.family(
+            "wilco_proxy_deliveries_unchecked_total",
+            "counter",
+            "Deliveries of handoffs that were not recorded for load: their contents were not compared.",
+        );
+        page.line("wilco_proxy_deliveries_unchecked_total", "", self.sum(|c| &c.shed_received));
         let stats = self.telemetry.stats();
         page.family("wilco_spans_exported_total", "counter", "Spans that a collector took.");
         page.line("wilco_spans_exported_total", "", stats.exported);
@@ -124,6 +131,24 @@ impl Gauges {
             page.labelled("wilco_spans_dropped_total", "reason", reason.as_str(), stats.dropped.of(reason));
         }
         page.0
+    }
+}
+
+impl Numbers for Gauges {
+    fn of(&self, name: &str) -> Vec<(Option<(&'static str, &'static str)>, u64)> {
+        match name {
+            "wilco.proxy.connections" => vec![(None, self.sum(|c| &c.connections))],
+            "wilco.proxy.messages" => vec![
+                (Some(("direction", "published")), self.sum(|c| &c.published)),
+                (Some(("direction", "delivered")), self.sum(|c| &c.delivered)),
+            ],
+            "wilco.proxy.injected" => vec![(None, self.sum(|c| &c.injected))],
+            "wilco.proxy.skipped" => {
+                let of = |why: Skipped| (Some(("reason", why.as_str())), self.sum(|c| &c.skipped[why as usize]));
+                Skipped::ALL.map(of).into_iter().filter(|(_, count)| *count > 0).collect()
+            }
+            _ => Vec::new(),
+        }
     }
 }
 
@@ -148,10 +173,9 @@ impl Page {
 /// drain, so that a balancer sends them elsewhere.
 pub(crate) fn serve(
     listener: TcpListener,
-    gauges: Gauges,
+    gauges: Arc<Gauges>,
     stopped: watch::Receiver<bool>,
 ) -> tokio::task::JoinHandle<()> {
-    let gauges = Arc::new(gauges);
     let mut proxy = stopped.clone();
     let metrics = get(|State(gauges): State<Arc<Gauges>>| async move {
         ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], gauges.text())

@@ -25,6 +25,7 @@ mod correlate;
 mod counters;
 mod error;
 mod info;
+mod lanes;
 mod listen;
 mod metrics;
 mod observer;

@@ -46,7 +46,14 @@ pub(crate) struct Text {
 pub(crate) struct Batch {
     records: Vec<Observed>,
     text: Vec<u8>,
-    shed: u64,
+    shed: Shed,
+}
+
+/// Of how many handoffs a part was seen and not recorded, as there are more than can be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Shed {
+    pub(crate) sent: u64,
+    pub(crate) received: u64,
 }
 
 impl Batch {
@@ -72,15 +79,22 @@ impl Batch {
         &self.records
     }
 
-    /// A handoff was not recorded, as there are more than can be.
+    /// What was sent is not recorded.
     #[inline]
-    pub(crate) fn shed(&mut self) {
-        self.shed += 1;
+    pub(crate) fn shed_sent(&mut self) {
+        self.shed.sent += 1;
     }
 
-    /// How many handoffs were not recorded.
-    pub(crate) fn shed_count(&self) -> u64 {
-        self.shed
+    /// What was received is not recorded.
+    #[inline]
+    pub(crate) fn shed_received(&mut self) {
+        self.shed.received += 1;
+    }
+
+    /// What was not recorded since this was asked.
+    #[inline]
+    pub(crate) fn take_shed(&mut self) -> Shed {
+        std::mem::take(&mut self.shed)
     }
 
     /// Whether it should leave now.
@@ -92,14 +106,13 @@ impl Batch {
     /// Whether there is nothing in it.
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
-        self.records.is_empty() && self.shed == 0
+        self.records.is_empty()
     }
 
     pub(crate) fn clear(&mut self) {
         self.records.clear();
         self.text.clear();
         self.text.shrink_to(KEPT_TEXT);
-        self.shed = 0;
     }
 }
 

@@ -13,12 +13,12 @@ use tokio::task::LocalSet;
 use super::correlate::Outlet;
 use super::counters::Counters;
 use super::error::ProxyError;
-use super::record::Batch;
+use super::record::{Batch, Shed};
 use super::session::{self, Buffers};
 use super::shared::Shared;
 
-/// How long records wait for their batch to fill.
-const SHIP_WITHIN: Duration = Duration::from_millis(20);
+/// How long records wait for their batch to fill: to wake two threads costs as much as a dozen records.
+const SHIP_WITHIN: Duration = Duration::from_millis(50);
 
 /// One thread's share: the connections that it carries, one at a time.
 pub(crate) struct Worker {
@@ -148,6 +148,11 @@ impl Worker {
     /// Called after records were made: sees to it that they leave, when there are enough or after a while.
     #[inline]
     pub(crate) fn mind(&self, batch: &mut Batch) {
+        let shed = batch.take_shed();
+        if shed != Shed::default() {
+            self.counters.shed_sent.add_many(shed.sent);
+            self.counters.shed_received.add_many(shed.received);
+        }
         if batch.is_full() {
             self.ship(batch);
         } else if !batch.is_empty() && !self.is_begun.replace(true) {

@@ -88,6 +88,14 @@ impl Telemetry {
         self.0.as_ref().map_or(usize::MAX, |handle| handle.queue.room())
     }
 
+    /// Sends these numbers along with the metrics, for as long as they are there.
+    #[cfg(feature = "proxy")]
+    pub(crate) fn send_along(&self, numbers: std::sync::Weak<dyn super::Numbers>) {
+        if let Some(handle) = &self.0 {
+            handle.queue.set_numbers(numbers);
+        }
+    }
+
     /// The sampled flag for a new span; `parent` is the flag of its parent, `None` for a root.
     #[inline]
     pub fn sample(&self, trace_id: TraceId, parent: Option<bool>) -> bool {

@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::names;
+use super::numbers::NUMBERS;
 use super::queue::Queue;
 use super::record::{HandoffFacts, HandoffRecord, ProcessRecord, Record, WorkflowRecord};
 use super::settings::Limits;
@@ -160,6 +161,21 @@ fn observe(meter: &Meter, queue: &Arc<Queue>) {
             }
         })
         .build();
+    for (name, unit, about) in NUMBERS {
+        let seen = Arc::clone(queue);
+        meter
+            .u64_observable_counter(name)
+            .with_unit(unit)
+            .with_description(about)
+            .with_callback(move |observer| {
+                let numbers = seen.numbers().map(|numbers| numbers.of(name)).unwrap_or_default();
+                for (dimension, value) in numbers {
+                    let dimension = dimension.map(|(key, value)| KeyValue::new(key, value));
+                    observer.observe(value, dimension.as_slice());
+                }
+            })
+            .build();
+    }
 }
 
 impl Instruments {

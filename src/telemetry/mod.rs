@@ -43,6 +43,7 @@ mod error;
 mod exporter;
 mod handle;
 mod metrics;
+mod numbers;
 mod otlp;
 mod queue;
 pub mod record;
@@ -57,6 +58,8 @@ pub(crate) use crate::model::names;
 pub use builder::TelemetryBuilder;
 pub use error::TelemetryError;
 pub use handle::Telemetry;
+#[cfg(feature = "proxy")]
+pub(crate) use numbers::Numbers;
 pub use otlp::{OtlpConfig, OtlpTransport, Protocol, Sending};
 pub use sampling::Sampling;
 pub use stats::{DropReason, Dropped, Flushed, Stats};

@@ -1,9 +1,10 @@
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
+use super::numbers::Numbers;
 use super::record::Record;
 use super::stats::{DropReason, Dropped, Flushed, Stats};
 
@@ -19,6 +20,8 @@ pub(super) struct Queue {
     keep_unsampled: bool,
     state: Mutex<State>,
     active: AtomicI64,
+    // Weak, as who counts there may hold telemetry.
+    numbers: OnceLock<Weak<dyn Numbers>>,
     wake: Notify,
     closing: Notify,
     // The exporter dealt with something: once for threads that block, once for tasks.
@@ -57,6 +60,7 @@ impl Queue {
             keep_unsampled,
             state: Mutex::default(),
             active: AtomicI64::new(0),
+            numbers: OnceLock::new(),
             wake: Notify::new(),
             closing: Notify::new(),
             progress: Condvar::new(),
@@ -106,6 +110,17 @@ impl Queue {
 
     pub(super) fn opened(&self, n: i64) {
         self.active.fetch_add(n, Ordering::Relaxed);
+    }
+
+    /// Whose numbers are sent along, if anybody's.
+    pub(super) fn numbers(&self) -> Option<std::sync::Arc<dyn Numbers>> {
+        self.numbers.get().and_then(Weak::upgrade)
+    }
+
+    #[cfg(feature = "proxy")]
+    pub(super) fn set_numbers(&self, numbers: Weak<dyn Numbers>) {
+        // The first stays: two proxies of one process share the telemetry, and a sum of both is nobody's.
+        let _ = self.numbers.set(numbers);
     }
 
     pub(super) fn active(&self) -> i64 {

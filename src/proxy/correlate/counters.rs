@@ -11,8 +11,6 @@ pub(crate) struct CorrelatorCounters {
 pub(crate) enum Counted {
     /// Spans were made of it.
     Recorded,
-    /// There are more handoffs than can be recorded in a second.
-    Shed,
     /// Records were lost, as the correlator did not keep up.
     QueueFull,
     /// The queue to the exporter is full.
@@ -22,13 +20,12 @@ pub(crate) enum Counted {
 }
 
 impl Counted {
-    pub(crate) const ALL: [Self; 5] = [Self::Recorded, Self::Shed, Self::QueueFull, Self::TelemetryFull, Self::Evicted];
+    pub(crate) const ALL: [Self; 4] = [Self::Recorded, Self::QueueFull, Self::TelemetryFull, Self::Evicted];
 
     /// The word on metrics.
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Recorded => "recorded",
-            Self::Shed => "load",
             Self::QueueFull => "correlator_full",
             Self::TelemetryFull => "telemetry_full",
             Self::Evicted => "evicted",

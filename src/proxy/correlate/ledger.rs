@@ -146,7 +146,7 @@ impl Ledger {
         if !sent.travels
             && let Some(hash) = sent.hash
         {
-            let key = self.rules.number((batch.text(sent.subject), hash));
+            let key = self.rules.content(batch.text(sent.subject), hash);
             self.bare.entry(key).or_default().push_back(sent.id);
             self.join_strays(now);
         }
@@ -376,7 +376,7 @@ impl Ledger {
 
     /// The oldest handoff of that subject and content that this receiver has not had.
     fn bare_id(&mut self, arrived: &Arrived, batch: &Batch) -> Option<HandoffId> {
-        let key = self.rules.number((batch.text(arrived.subject), arrived.hash?));
+        let key = self.rules.content(batch.text(arrived.subject), arrived.hash?);
         let candidates = self.bare.get_mut(&key)?;
         candidates.retain(|id| self.open.contains_key(id));
         let is_free = |id: &&HandoffId| {

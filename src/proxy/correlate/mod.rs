@@ -28,6 +28,7 @@ use self::ledger::Ledger;
 use super::observer::Rules;
 use super::record::Batch;
 use crate::model::Timestamp;
+use crate::telemetry::{DropReason, Stats};
 
 /// Batches that wait.
 const QUEUE: usize = 16;
@@ -43,6 +44,10 @@ const IDLE: Duration = Duration::from_secs(1);
 
 /// How often the load is weighed.
 const WEIGHED: Duration = Duration::from_millis(100);
+
+/// Handoffs recorded in a second while a collector takes nothing and spans are being lost: enough to find out when it is
+/// back, and next to no work for what nobody will see.
+const PROBES: u32 = 50;
 
 /// The thread, and the way to it.
 #[derive(Debug)]
@@ -90,6 +95,7 @@ impl Correlator {
                     weighed: Instant::now(),
                     opened: 0,
                     calm: 0,
+                    collector: Collector::default(),
                 }
                 .run(&received)
             }
@@ -150,7 +156,6 @@ impl Outlet {
             self.queue.try_send(Message::Batch(full))
         {
             self.shared.counters.add(Counted::QueueFull, lost.records().len() as u64);
-            self.shared.counters.add(Counted::Shed, lost.shed_count());
             self.shared.recycle(lost);
         }
     }
@@ -175,6 +180,27 @@ struct Run {
     opened: u64,
     /// How many times in a row there was room for twice as many.
     calm: u32,
+    collector: Collector,
+}
+
+/// Whether anybody takes the spans, as the numbers of telemetry say.
+#[derive(Debug, Default)]
+struct Collector {
+    exported: u64,
+    lost: u64,
+    is_away: bool,
+}
+
+impl Collector {
+    fn look(&mut self, stats: &Stats) {
+        let lost = stats.dropped.of(DropReason::ExportFailed) + stats.dropped.of(DropReason::Timeout);
+        if stats.exported > self.exported {
+            self.is_away = false;
+        } else if lost > self.lost {
+            self.is_away = true;
+        }
+        (self.exported, self.lost) = (stats.exported, lost);
+    }
 }
 
 impl Run {
@@ -183,7 +209,6 @@ impl Run {
             let wait = if self.ledger.open_count() > 0 || self.rules.load.level() > 0 { TICK } else { IDLE };
             match received.recv_timeout(wait) {
                 Ok(Message::Batch(batch)) => {
-                    self.shared.counters.add(Counted::Shed, batch.shed_count());
                     self.ledger.take(&batch, Timestamp::now());
                     self.shared.recycle(batch);
                 }
@@ -227,7 +252,8 @@ impl Run {
         let (opened, evicted) = self.ledger.counts();
         self.shared.counters.add(Counted::Evicted, evicted);
         self.opened += opened;
-        let most = u64::from(self.rules.handoffs_per_second) * WEIGHED.as_millis() as u64 / 1000;
+        let most = if self.collector.is_away { PROBES } else { self.rules.handoffs_per_second };
+        let most = (u64::from(most) * WEIGHED.as_millis() as u64 / 1000).max(1);
         if self.opened > most {
             self.rules.load.halve();
             self.calm = 0;
@@ -243,6 +269,7 @@ impl Run {
     }
 
     fn begin(&mut self) {
+        self.collector.look(&self.rules.telemetry.stats());
         self.weighed = Instant::now();
         self.opened = 0;
     }

@@ -10,9 +10,9 @@ use crate::model::{ContentHash, Evidence, HandoffId, HandoffKind, InstanceId, Mi
 use crate::nats::{Connect, HeaderBlock, Info};
 use crate::proxy::observer::{AgentPattern, Delivered, Inject, JsonPath, Observer, Plan, Published, Rules, Skipped};
 use crate::proxy::profile::Profile;
-use crate::proxy::record::{Batch, SessionId};
-use crate::telemetry::Telemetry;
+use crate::proxy::record::{Batch, SessionId, Shed};
 use crate::telemetry::record::{HandoffRecord, ProcessRecord, Record};
+use crate::telemetry::{Dropped, Stats, Telemetry};
 use crate::wire::{Envelope, EnvelopeRef};
 use std::sync::Arc;
 
@@ -143,8 +143,8 @@ impl Stage {
                     at: Some(self.now),
                     hash,
                     size: Some(published.size),
-                    from: injection.from.as_ref(),
-                    to: injection.to.as_ref(),
+                    from: Some(&injection.from),
+                    to: injection.to,
                     workflow: injection.workflow.as_ref(),
                     parent: injection.parent,
                     ..EnvelopeRef::default()
@@ -157,16 +157,14 @@ impl Stage {
     /// The server delivers to an agent's subscription.
     fn deliver(&mut self, agent: &mut Agent, sid: &str, message: &Message) {
         self.ms(1);
-        let mut delivered = Delivered {
+        let delivered = Delivered {
             sid: sid.as_bytes(),
             subject: message.subject.as_bytes(),
             reply: message.reply.as_deref().map(str::as_bytes),
             headers: message.block.as_deref().map(|block| HeaderBlock::new(block.as_bytes())),
             payload: Some(&message.payload),
             size: message.payload.len() as u64,
-            hash: None,
         };
-        delivered.hash = agent.observer.wants_hash(&delivered).then(|| ContentHash::of(&message.payload));
         agent.observer.on_delivery(&delivered, self.now, &mut agent.batch);
     }
 
@@ -330,15 +328,8 @@ fn a_payload_that_streams_through_is_checked_when_its_end_has_passed() {
         let (mut planner, mut worker) = (stage.agent("planner"), stage.agent("worker"));
         let sent = stage.publish(&mut planner, &Message::to("tasks", "find"));
         let block = HeaderBlock::new(sent.block.as_ref().unwrap().as_bytes());
-        let mut delivered = Delivered {
-            sid: b"1",
-            subject: b"tasks",
-            reply: None,
-            headers: Some(block),
-            payload: None,
-            size: 4,
-            hash: None,
-        };
+        let mut delivered =
+            Delivered { sid: b"1", subject: b"tasks", reply: None, headers: Some(block), payload: None, size: 4 };
         worker.observer.on_delivery(&delivered, stage.now, &mut worker.batch);
         assert!(worker.observer.wants_hash_of_stream());
         worker.observer.on_streamed_down(hash, &mut worker.batch);
@@ -989,16 +980,14 @@ fn hostile_bytes_anywhere_are_data() {
                 let _ = agent.observer.on_publish(&message, random.bool(), stage.now, &mut agent.batch);
             }
             _ => {
-                let mut message = Delivered {
+                let message = Delivered {
                     sid: &sid,
                     subject: &subject,
                     reply,
                     headers,
                     payload: Some(&payload),
                     size: payload_len,
-                    hash: None,
                 };
-                message.hash = agent.observer.wants_hash(&message).then(|| ContentHash::of(&payload));
                 agent.observer.on_delivery(&message, stage.now, &mut agent.batch);
             }
         }
@@ -1053,8 +1042,8 @@ fn under_load_a_handoff_is_recorded_whole_or_not_at_all() {
         assert!(sent.envelope().id.is_some(), "what goes into messages does not depend on it");
         stage.deliver(&mut b, "1", &sent);
     }
-    let shed = a.batch.shed_count();
-    assert_eq!(b.batch.shed_count(), shed);
+    let shed = a.batch.take_shed().sent;
+    assert_eq!(b.batch.take_shed(), Shed { sent: 0, received: shed }, "both sides choose alike");
     let records = stage.handoffs(&mut [&mut a, &mut b]);
     assert!((20..90).contains(&records.len()), "{}", records.len());
     assert_eq!(records.len() as u64 + shed, 400);
@@ -1117,6 +1106,7 @@ fn more_handoffs_than_can_be_recorded_make_it_fewer_and_calm_makes_it_more() {
         weighed: std::time::Instant::now(),
         opened: 0,
         calm: 0,
+        collector: super::Collector::default(),
     };
     for n in 0..11 {
         stage.publish(&mut a, &Message::to("t", &n.to_string()));
@@ -1129,4 +1119,27 @@ fn more_handoffs_than_can_be_recorded_make_it_fewer_and_calm_makes_it_more() {
         run.weigh();
     }
     assert_eq!(stage.rules.load.level(), 0, "a second of calm");
+}
+
+#[test]
+fn while_a_collector_is_away_little_is_recorded_until_it_takes_something_again() {
+    let mut collector = super::Collector::default();
+    let stats = |exported, export_failed| Stats {
+        exported,
+        dropped: Dropped { export_failed, ..Dropped::default() },
+        ..Stats::default()
+    };
+    for (exported, lost, is_away) in [
+        (0, 0, false),
+        (5, 0, false),
+        (5, 3, true),
+        (5, 3, true),
+        (6, 3, false),
+        (7, 4, false),
+        (7, 5, true),
+        (8, 9, false),
+    ] {
+        collector.look(&stats(exported, lost));
+        assert_eq!(collector.is_away, is_away, "{exported} exported, {lost} lost");
+    }
 }

@@ -34,6 +34,10 @@ impl<'a> Headers<'a> {
     pub(super) fn of(block: Option<HeaderBlock<'a>>) -> Self {
         let mut found = Self::default();
         let Some(block) = block else { return found };
+        if let Some((traceparent, wilco)) = ours_alone(block.as_bytes()) {
+            (found.traceparent, found.wilco) = (Some(traceparent), Some(wilco));
+            return found;
+        }
         for line in block.lines() {
             let is = |name: &str| line.name.eq_ignore_ascii_case(name.as_bytes());
             // By length first: most headers are of no interest.
@@ -79,6 +83,19 @@ impl<'a> Headers<'a> {
     pub(super) fn stamp(&self) -> Option<Stamp<'a>> {
         self.wilco.and_then(Stamp::read)
     }
+}
+
+/// The values of a block that has nothing but what a proxy writes on a message without headers, which most messages
+/// are: found by their places.
+#[inline]
+fn ours_alone(block: &[u8]) -> Option<(&[u8], &[u8])> {
+    const TRACEPARENT: usize = 55;
+    let rest = block.strip_prefix(b"NATS/1.0\r\ntraceparent: ")?;
+    let (traceparent, rest) = rest.split_at_checked(TRACEPARENT)?;
+    let wilco = rest.strip_prefix(b"\r\nWilco: ")?.strip_suffix(b"\r\n\r\n")?;
+    let is_one_line = traceparent.starts_with(b"00-") && memchr::memchr(b'\n', wilco).is_none();
+    let is_plain = is_one_line && wilco.first() == Some(&b'1') && wilco.last().is_some_and(|last| *last > b' ');
+    (is_plain && memchr::memchr2(b'\n', b'\r', traceparent).is_none()).then_some((traceparent, wilco))
 }
 
 /// The trace context of a `traceparent` that was kept.

@@ -4,8 +4,10 @@ use crate::model::HandoffId;
 
 /// How many handoffs are recorded: all, or one in 2, 4, 8, ... where there are more than can be.
 ///
-/// Chosen by the random part of the handoff's id, so that all who see a handoff choose alike, and one that is recorded is
-/// recorded whole. What goes into messages does not depend on it.
+/// Chosen by the last bits of the handoff's id, so that all who see a handoff choose alike, and one that is recorded is
+/// recorded whole. Where a part of a handoff does not show the id, the bits follow from what it does show: of a request,
+/// from its reply subject; of a message without headers, from its content. What goes into messages does not depend on
+/// the choice, and it comes before all work that only a record needs.
 #[derive(Debug, Default)]
 pub(crate) struct Load(AtomicU8);
 
@@ -16,26 +18,25 @@ impl Load {
     /// Whether a handoff is recorded.
     #[inline]
     pub(crate) fn takes(&self, id: &HandoffId) -> bool {
-        let level = self.0.load(Ordering::Relaxed);
-        if level == 0 {
-            return true;
-        }
-        let bytes = id.as_bytes();
-        let random = u16::from_be_bytes([bytes[14], bytes[15]]);
-        random.trailing_zeros() >= u32::from(level)
+        self.takes_tail(id.tail())
+    }
+
+    /// As [`takes`](Self::takes), by the last bits of the id.
+    #[inline]
+    pub(crate) fn takes_tail(&self, tail: u16) -> bool {
+        tail.trailing_zeros() >= u32::from(self.level())
     }
 
     /// As [`takes`](Self::takes), by the text of the id, of which only the end is read. What is no id is recorded, so that
     /// it is looked at more closely.
     #[inline]
     pub(crate) fn takes_text(&self, id: &[u8]) -> bool {
-        let level = self.0.load(Ordering::Relaxed);
-        if level == 0 {
+        if self.level() == 0 {
             return true;
         }
         let end = id.last_chunk::<4>().and_then(|end| std::str::from_utf8(end).ok());
         let random = end.and_then(|end| u16::from_str_radix(end, 16).ok());
-        random.is_none_or(|random| random.trailing_zeros() >= u32::from(level))
+        random.is_none_or(|random| self.takes_tail(random))
     }
 
     /// Records half as many from now on.
@@ -48,6 +49,7 @@ impl Load {
         self.0.store(self.0.load(Ordering::Relaxed).saturating_sub(1), Ordering::Relaxed);
     }
 
+    #[inline]
     pub(crate) fn level(&self) -> u8 {
         self.0.load(Ordering::Relaxed)
     }

@@ -24,6 +24,4 @@ pub(crate) struct Delivered<'a> {
     /// `None`: it streams through.
     pub(crate) payload: Option<&'a [u8]>,
     pub(crate) size: u64,
-    /// There if [`Observer::wants_hash`](super::Observer::wants_hash) said so, and the payload is.
-    pub(crate) hash: Option<ContentHash>,
 }

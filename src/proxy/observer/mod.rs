@@ -68,6 +68,8 @@ pub(crate) struct Observer {
     awaited: HashSet<ReplyKey>,
     /// Handoff and receiver of the delivery that streams through now.
     streaming: Option<(HandoffId, u64)>,
+    /// It has published tasks that got no headers.
+    is_bare: bool,
     /// The workflow that was named last, most likely the next one too, and its trace.
     workflow: Option<(WorkflowId, TraceId, SpanId)>,
 }
@@ -87,6 +89,7 @@ impl Observer {
             taken: Taken::default(),
             awaited: HashSet::new(),
             streaming: None,
+            is_bare: false,
             workflow: None,
         }
     }
@@ -141,7 +144,8 @@ impl Observer {
     pub(crate) fn wants_hash_up(&mut self, subject: &[u8]) -> bool {
         if Rules::is_inbox(subject) {
             let key = self.rules.key(subject);
-            return self.rules.records() && self.taken.by_reply(key).is_some();
+            let entry = self.taken.by_reply(key);
+            return self.rules.records() && entry.is_some_and(|entry| self.rules.load.takes_text(entry.id_text()));
         }
         let route = self.routes.of(subject, &self.rules);
         route.traced && (route.inject || self.rules.telemetry.is_on())
@@ -155,7 +159,7 @@ impl Observer {
         may_inject: bool,
         now: Timestamp,
         batch: &mut Batch,
-    ) -> Plan {
+    ) -> Plan<'_> {
         if message.subject.first() == Some(&b'$') && message.subject.starts_with(answer::ACK) {
             self.settle(message, now, batch);
             return Plan::Leave(Skipped::Untraced);
@@ -200,16 +204,13 @@ impl Observer {
         }
     }
 
-    /// Whether the hash of a payload that is delivered is wanted.
-    #[inline]
-    pub(crate) fn wants_hash(&mut self, message: &Delivered<'_>) -> bool {
-        self.rules.records() && !Rules::is_inbox(message.subject) && self.routes.of(message.subject, &self.rules).traced
-    }
-
     /// Called when the message has gone on to the client.
     #[inline]
     pub(crate) fn on_delivery(&mut self, message: &Delivered<'_>, now: Timestamp, batch: &mut Batch) {
         let subscription = self.subscriptions.take(message.sid);
+        let agent_of = |subscriptions: &Subscriptions| {
+            subscription.and_then(|place| subscriptions.at(place)).and_then(|subscription| subscription.agent.clone())
+        };
         self.streaming = None;
         if !self.rules.records() && !self.may_inject() {
             return;
@@ -233,7 +234,7 @@ impl Observer {
         let key = reply.map(|reply| self.rules.key(reply));
         let named = stamp.and_then(|stamp| stamp.workflow());
         let named = named.or_else(|| self.workflow_said(&headers, message.payload));
-        let agent = subscription.as_ref().and_then(|subscription| subscription.agent.clone());
+        let agent = agent_of(&self.subscriptions);
         self.taken.take(Arrival {
             id: stamp.map(|stamp| stamp.id_text()).unwrap_or_default(),
             traceparent: headers.traceparent.unwrap_or_default(),
@@ -246,21 +247,23 @@ impl Observer {
         if !self.rules.records() {
             return;
         }
-        let differs = stamp.zip(message.hash).is_some_and(|(stamp, hash)| stamp.differs(hash));
-        if let Some(stamp) = stamp
-            && !differs
+        if stamp.is_some_and(|stamp| !self.rules.load.takes_text(stamp.id_text())) {
+            return batch.shed_received();
+        }
+        let hash = message.payload.map(ContentHash::of);
+        let is_untrue = stamp.zip(hash).is_some_and(|(stamp, hash)| stamp.differs(hash));
+        // What a message of the library says is the library's to report, unless it is not true.
+        if stamp.is_some_and(|stamp| stamp.by_library) && message.payload.is_some() && !is_untrue {
+            return;
+        }
+        if let (None, Some(hash)) = (stamp, hash)
+            && !self.rules.load.takes_tail(self.rules.content(message.subject, hash) as u16)
         {
-            // What a message of the library says is the library's to report, unless it is not true.
-            if stamp.by_library && message.payload.is_some() {
-                return;
-            }
-            if !self.rules.load.takes_text(stamp.id_text()) {
-                return batch.shed();
-            }
+            return batch.shed_received();
         }
         let context = headers.context();
-        let number =
-            subscription.as_ref().map_or_else(|| self.rules.number(self.session), |subscription| subscription.number);
+        let subscription = subscription.and_then(|place| self.subscriptions.at(place));
+        let number = subscription.map_or_else(|| self.rules.number(self.session), |subscription| subscription.number);
         let consumer = is_ack.then(|| message.reply.and_then(answer::consumer)).flatten();
         let receiver = consumer.as_ref().map_or(number, |consumer| self.rules.number(consumer.name));
         let template = self.routes.of(message.subject, &self.rules).template.clone();
@@ -275,7 +278,7 @@ impl Observer {
                 session: self.session,
                 at: now,
                 agent: agent.unwrap_or_else(|| self.names.name().clone()),
-                group: subscription.and_then(|subscription| subscription.group),
+                group: subscription.and_then(|subscription| subscription.group.clone()),
                 receiver,
                 subject: Text::default(),
                 template,
@@ -283,7 +286,7 @@ impl Observer {
                 expects_reply: reply.is_some() && !is_ack,
                 delivery: consumer.map(|consumer| consumer.delivery),
                 size: message.size,
-                hash: message.hash,
+                hash,
                 said,
                 server: self.server.clone(),
             },
@@ -316,8 +319,18 @@ impl Observer {
         may_inject: bool,
         now: Timestamp,
         batch: &mut Batch,
-    ) -> Plan {
-        let id = HandoffId::new(now);
+    ) -> Plan<'_> {
+        let reply = self.reply_of(message.reply, headers);
+        let key = reply.map(|reply| self.rules.key(reply));
+        let route = self.routes.of(message.subject, &self.rules);
+        let travels = route.inject && may_inject;
+        self.is_bare |= !travels;
+        // By what the other parts of the handoff show of it.
+        let id = match (key, message.hash) {
+            (_, Some(hash)) if !travels => HandoffId::with_tail(now, self.rules.content(message.subject, hash) as u16),
+            (Some(key), _) => HandoffId::with_tail(now, key.0 as u16),
+            (None, _) => HandoffId::new(now),
+        };
         let carried = headers.context();
         let said = self.workflow_said(headers, message.payload);
         let trace = carried.map(|context| context.0);
@@ -352,9 +365,7 @@ impl Observer {
         };
         let workflow = named.map(|(workflow, _, _)| workflow);
         let said_name = headers.from.and_then(text).and_then(|name| AgentName::new(name).ok());
-        let from = said_name.or(own_name).unwrap_or_else(|| self.names.name().clone());
-        let reply = self.reply_of(message.reply, headers);
-        let key = reply.map(|reply| self.rules.key(reply));
+        let from = said_name.or(own_name).map_or(Cow::Borrowed(self.names.name()), Cow::Owned);
         if let (Some(reply), Some(key)) = (reply, key)
             && !Rules::is_inbox(reply)
         {
@@ -365,8 +376,7 @@ impl Observer {
         }
         let route = self.routes.of(message.subject, &self.rules);
         let (to, template, streams_back, inject) =
-            (route.agent.clone(), &route.template, route.streams_back, route.inject);
-        let travels = inject && may_inject;
+            (route.agent.as_ref(), &route.template, route.streams_back, route.inject);
         let is_recorded = self.rules.records() && self.rules.load.takes(&id);
         if is_recorded {
             let intent = said_at(headers.intent, self.rules.intent_path.as_ref(), message.payload)
@@ -374,8 +384,8 @@ impl Observer {
             let sent = Sent {
                 id,
                 at: now,
-                from: from.clone(),
-                to: to.clone(),
+                from: from.as_ref().clone(),
+                to: to.cloned(),
                 workflow: workflow.clone(),
                 parent,
                 trace,
@@ -391,7 +401,7 @@ impl Observer {
             };
             batch.push(Observed::Sent(sent));
         } else if self.rules.records() {
-            batch.shed();
+            batch.shed_sent();
         }
         if !travels {
             return Plan::Leave(if inject { Skipped::NoHeaders } else { Skipped::Off });
@@ -400,7 +410,7 @@ impl Observer {
             let flags = if trace.sampled { TraceFlags::SAMPLED } else { TraceFlags::NOT_SAMPLED };
             trace::traceparent_bytes(&SpanContext::new(trace.trace_id, trace.span_id, flags, false, TraceState::NONE))
         });
-        Plan::Inject(Injection { id, traceparent, from: Some(from), to, workflow, kind: None, parent, by: None })
+        Plan::Inject(Injection { id, traceparent, from, to, workflow, kind: None, parent, by: None })
     }
 
     /// The workflow that a message names: in its headers, or in its payload where the rules say where.
@@ -452,14 +462,12 @@ impl Observer {
     /// The agent told JetStream what became of a message.
     fn settle(&mut self, message: &Published<'_>, now: Timestamp, batch: &mut Batch) {
         let reply = self.rules.key(message.subject);
-        let is_known = self.taken.by_reply(reply).is_some();
         let settlement = answer::settlement(message.payload.unwrap_or_default(), batch);
-        if settlement.ends()
-            && let Some(entry) = self.taken.by_reply(reply)
-        {
+        let Some(entry) = self.taken.by_reply(reply) else { return };
+        if settlement.ends() {
             entry.done();
         }
-        if is_known && self.rules.records() {
+        if self.rules.records() && self.rules.load.takes_text(entry.id_text()) {
             batch.push(Observed::Settled(Settled { session: self.session, reply, at: now, settlement }));
         }
     }
@@ -499,10 +507,12 @@ impl Observer {
 
     /// Something came to a reply subject of the agent's.
     fn returned(&mut self, message: &Delivered<'_>, now: Timestamp, batch: &mut Batch) {
-        if self.rules.records()
-            && let Some(what) = answer::returned(message, batch)
-        {
-            let reply = self.rules.key(message.subject);
+        if !self.rules.records() {
+            return;
+        }
+        let reply = self.rules.key(message.subject);
+        let is_shed = !self.is_bare && !self.rules.load.takes_tail(reply.0 as u16);
+        if !is_shed && let Some(what) = answer::returned(message, batch) {
             batch.push(Observed::Returned(Returned { reply, at: now, what }));
         }
     }

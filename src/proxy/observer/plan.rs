@@ -1,23 +1,25 @@
+use std::borrow::Cow;
+
 use crate::model::{AgentName, HandoffId, HandoffKind, Timestamp, WorkflowId};
 
 /// What a published message gets.
 #[derive(Debug)]
 #[allow(clippy::large_enum_variant, reason = "it is taken apart where it is made, on the path of every message")]
-pub(crate) enum Plan {
+pub(crate) enum Plan<'a> {
     /// Nothing, for this reason.
     Leave(Skipped),
     /// These headers.
-    Inject(Injection),
+    Inject(Injection<'a>),
 }
 
 /// What goes into the headers of a message, but for time, hash and size.
 #[derive(Debug)]
-pub(crate) struct Injection {
+pub(crate) struct Injection<'a> {
     pub(crate) id: HandoffId,
     /// `None`: the message has one.
     pub(crate) traceparent: Option<[u8; 55]>,
-    pub(crate) from: Option<AgentName>,
-    pub(crate) to: Option<AgentName>,
+    pub(crate) from: Cow<'a, AgentName>,
+    pub(crate) to: Option<&'a AgentName>,
     /// `None` for the first handoff of a workflow that nobody named: it is the workflow's id.
     pub(crate) workflow: Option<WorkflowId>,
     /// Left to agents: what a reply subject is for is known only once there was an answer.

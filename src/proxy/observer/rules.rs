@@ -7,7 +7,7 @@ use super::json::JsonPath;
 use super::load::Load;
 use super::name;
 use super::pattern::AgentPattern;
-use crate::model::AgentName;
+use crate::model::{AgentName, ContentHash};
 use crate::nats::Pattern;
 use crate::proxy::profile::{self, Endpoint, PROMPT_TEMPLATE, Profile, Profiles};
 use crate::proxy::record::ReplyKey;
@@ -89,6 +89,12 @@ impl Rules {
     #[inline]
     pub(super) fn key(&self, subject: &[u8]) -> ReplyKey {
         ReplyKey(self.keys.hash_one(subject))
+    }
+
+    /// By what a delivery finds its handoff, where nothing in the message says which it is.
+    #[inline]
+    pub(crate) fn content(&self, subject: &[u8], hash: ContentHash) -> u64 {
+        self.number((subject, hash))
     }
 
     /// A number that stands for some bytes, for as long as the process lives.

@@ -12,7 +12,14 @@ const LONGEST_SID: usize = 256;
 
 /// What a client has subscribed to.
 #[derive(Debug, Default)]
-pub(super) struct Subscriptions(HashMap<Box<[u8]>, Subscription>);
+pub(super) struct Subscriptions {
+    places: HashMap<Box<[u8]>, usize>,
+    all: Vec<Subscription>,
+    /// Places of those that have ended.
+    free: Vec<usize>,
+    /// The one that a message came for last, most likely the next one too; nobody's if the name is empty.
+    last: (Vec<u8>, usize),
+}
 
 /// One subscription.
 #[derive(Clone, Debug)]
@@ -29,36 +36,71 @@ pub(super) struct Subscription {
 
 impl Subscriptions {
     pub(super) fn add(&mut self, sid: &[u8], subject: &[u8], group: Option<&[u8]>, number: u64, rules: &Rules) {
-        if self.0.len() >= MOST || sid.len() > LONGEST_SID {
+        // A second SUB with the same id is none to the server.
+        if self.places.len() >= MOST || sid.len() > LONGEST_SID || self.places.contains_key(sid) {
             return;
         }
         let agent = rules.subscriber(subject, group);
         let group = group.map(|group| String::from_utf8_lossy(group).into());
-        // A second SUB with the same id is none to the server.
-        self.0.entry(sid.into()).or_insert(Subscription { number, agent, group, left: None, seen: 0 });
+        let subscription = Subscription { number, agent, group, left: None, seen: 0 };
+        let place = match self.free.pop() {
+            Some(place) => {
+                self.all[place] = subscription;
+                place
+            }
+            None => {
+                self.all.push(subscription);
+                self.all.len() - 1
+            }
+        };
+        self.places.insert(sid.into(), place);
     }
 
     pub(super) fn end(&mut self, sid: &[u8], max: Option<u64>) {
-        match (max, self.0.get_mut(sid)) {
-            (Some(max), Some(subscription)) if max > subscription.seen => {
-                subscription.left = Some(max - subscription.seen);
-            }
-            _ => {
-                self.0.remove(sid);
-            }
+        let Some(&place) = self.places.get(sid) else { return };
+        let subscription = &mut self.all[place];
+        match max {
+            Some(max) if max > subscription.seen => subscription.left = Some(max - subscription.seen),
+            _ => self.remove(sid),
         }
     }
 
-    /// The subscription that a message came for. Counts it.
+    fn remove(&mut self, sid: &[u8]) {
+        self.last.0.clear();
+        if let Some(place) = self.places.remove(sid) {
+            self.free.push(place);
+        }
+    }
+
+    /// The place of the subscription that a message came for. Counts it.
     #[inline]
-    pub(super) fn take(&mut self, sid: &[u8]) -> Option<Subscription> {
-        let subscription = self.0.get_mut(sid)?;
+    pub(super) fn take(&mut self, sid: &[u8]) -> Option<usize> {
+        let place = if self.last.0 == sid && !sid.is_empty() { self.last.1 } else { self.find(sid)? };
+        let subscription = &mut self.all[place];
         subscription.seen += 1;
         let is_last = subscription.left.as_mut().is_some_and(|left| {
             *left = left.saturating_sub(1);
             *left == 0
         });
-        if is_last { self.0.remove(sid) } else { Some(subscription.clone()) }
+        if is_last {
+            // What is there stays until the place is taken anew.
+            self.remove(sid);
+        }
+        Some(place)
+    }
+
+    fn find(&mut self, sid: &[u8]) -> Option<usize> {
+        let place = *self.places.get(sid)?;
+        self.last.0.clear();
+        self.last.0.extend_from_slice(sid);
+        self.last.1 = place;
+        Some(place)
+    }
+
+    /// The subscription at a place that [`take`](Self::take) gave.
+    #[inline]
+    pub(super) fn at(&self, place: usize) -> Option<&Subscription> {
+        self.all.get(place)
     }
 }
 
@@ -74,7 +116,10 @@ mod tests {
         for sid in [b"1", b"2", b"3"] {
             subscriptions.add(sid, b"a", Some(b"workers"), 7, &rules);
         }
-        assert_eq!(subscriptions.take(b"1").unwrap().group.as_deref(), Some("workers"));
+        assert_eq!(
+            subscriptions.take(b"1").and_then(|place| subscriptions.at(place)).unwrap().group.as_deref(),
+            Some("workers")
+        );
         subscriptions.end(b"1", Some(2));
         assert!(subscriptions.take(b"1").is_some());
         assert!(subscriptions.take(b"1").is_none(), "the second was the last");

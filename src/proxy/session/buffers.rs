@@ -1,5 +1,7 @@
 use std::ops::Range;
 
+use super::ahead::Ahead;
+
 /// Bytes of a read buffer. A worker has a few, and lends one to a connection for as long as a frame is unfinished in it.
 pub(crate) const READ_BYTES: usize = 128 << 10;
 
@@ -24,8 +26,7 @@ const OWN_SLICE: usize = 4096;
 pub(crate) struct Buffers {
     spare: Vec<Vec<u8>>,
     pub(crate) out: Output,
-    /// Room for one header block.
-    pub(crate) block: Vec<u8>,
+    pub(crate) ahead: Ahead,
 }
 
 impl Buffers {

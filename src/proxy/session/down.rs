@@ -120,18 +120,14 @@ fn delivered(
     now: Timestamp,
 ) {
     worker.counters.message(Direction::Down);
-    let mut delivered = Delivered {
+    let delivered = Delivered {
         sid: message.sid.map_or(&[][..], |sid| sid.of(frame)),
         subject: message.subject.of(frame),
         reply: message.reply.map(|reply| reply.of(frame)),
         headers: matches!(head.op, Op::Hmsg(_)).then(|| HeaderBlock::new(&frame[head.header()])),
         payload: whole.then(|| &frame[head.payload()]),
         size: message.payload_len() as u64,
-        hash: None,
     };
-    if whole && talk.observer.wants_hash(&delivered) {
-        delivered.hash = Some(ContentHash::of(&frame[head.payload()]));
-    }
     talk.observer.on_delivery(&delivered, now, &mut desk.batch);
 }
 

@@ -10,6 +10,7 @@
 //! and headers precede the payload: so a message that may get one waits until it is whole, unless it is larger than
 //! `stream_over`, or the client has stopped in its midst for [`STALL`].
 
+mod ahead;
 mod buffers;
 mod down;
 mod ends;

@@ -24,6 +24,7 @@ pub(super) fn walk(
     if pipe.opaque {
         return pipe.give_up(&mut desk.buffers.out);
     }
+    desk.buffers.ahead.clear();
     let mut walk = Walk { at: pipe.start, raw: pipe.start + pipe.sent, pipe, talk, desk, worker, now };
     let rest = loop {
         match walk.step() {
@@ -103,6 +104,13 @@ impl Walk<'_> {
         if self.at == end {
             return Step::Rest(Rest::Hold(0));
         }
+        if let Some((head, hash)) = self.desk.buffers.ahead.take(self.at) {
+            if let Some(message) = head.message() {
+                self.publish(&head, message, Some(hash));
+            }
+            self.at += head.len();
+            return Step::Next;
+        }
         match self.pipe.parser.parse(&self.pipe.buffer[self.at..end]) {
             Parsed::Frame(Head { op: Op::Unknown, .. }) | Parsed::Line { unknown: true, .. } => {
                 let tls = self.pipe.buffer[self.at] == TLS;
@@ -128,7 +136,7 @@ impl Walk<'_> {
     /// A whole frame.
     fn frame(&mut self, head: &Head) {
         match head.op {
-            Op::Pub(message) | Op::Hpub(message) => self.publish(head, &message),
+            Op::Pub(message) | Op::Hpub(message) => self.publish(head, &message, None),
             Op::Connect { json } => {
                 // What cannot be read is the server's to refuse.
                 if let Ok(connect) = Connect::from_json(json.of(&self.pipe.buffer[self.at..])) {
@@ -149,11 +157,18 @@ impl Walk<'_> {
         }
     }
 
-    fn publish(&mut self, head: &Head, message: &Message) {
+    /// `hash`: of its payload, if it is known.
+    fn publish(&mut self, head: &Head, message: &Message, hash: Option<ContentHash>) {
         let frame = &self.pipe.buffer[self.at..self.at + head.len()];
         let may_inject = self.may_inject(head, message, frame);
         let payload = &frame[head.payload()];
-        let hash = self.talk.observer.wants_hash_up(message.subject.of(frame)).then(|| ContentHash::of(payload));
+        let hash = hash.or_else(|| {
+            let observer = &mut self.talk.observer;
+            let wants = observer.wants_hash_up(message.subject.of(frame));
+            let (read, limit) = (&self.pipe.buffer[..self.pipe.end], self.worker.shared.config.control_line);
+            let ahead = &mut self.desk.buffers.ahead;
+            wants.then(|| ahead.hash(read, self.at, head, limit, |subject| observer.wants_hash_up(subject)))
+        });
         let published = published(head, message, frame, Some(payload), hash);
         self.worker.counters.message(Direction::Up);
         let plan = self.talk.observer.on_publish(&published, may_inject.is_ok(), self.now, &mut self.desk.batch);
@@ -163,9 +178,8 @@ impl Walk<'_> {
                 self.worker.counters.injected();
                 let out = &mut self.desk.buffers.out;
                 out.pass(&self.pipe.buffer, self.raw..self.at);
-                let block = &mut self.desk.buffers.block;
                 let start = out.made.len();
-                inject::write(&injection, hash, payload.len(), self.now, head, message, frame, block, &mut out.made);
+                inject::write(&injection, hash, payload.len(), self.now, head, message, frame, &mut out.made);
                 out.made_since(start);
                 self.raw = self.at + head.payload().start;
             }
@@ -206,9 +220,8 @@ impl Walk<'_> {
                 let out = &mut self.desk.buffers.out;
                 out.pass(&self.pipe.buffer, self.raw..self.at);
                 let start = out.made.len();
-                let block = &mut self.desk.buffers.block;
                 let size = message.payload_len();
-                inject::write(&injection, None, size, self.now, head, message, frame, block, &mut out.made);
+                inject::write(&injection, None, size, self.now, head, message, frame, &mut out.made);
                 out.made_since(start);
                 self.raw = self.at + head.payload().start;
                 passing.hasher = Some(Box::default());

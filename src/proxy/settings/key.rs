@@ -143,7 +143,30 @@ pub const KEYS: &[Key] = &[
         "The servers' max_control_line; no header is added where it would be exceeded",
     ),
     Key::one("connections", "N", &["10000"], "Most client connections at once"),
-    Key::one("workers", "N", &[], "Threads that carry messages. Default: one per core, at most 4"),
+    Key::one(
+        "handoffs_per_second",
+        "N",
+        &["10000"],
+        "Record at most so many handoffs in a second; of more, a share is recorded, each whole or not at all",
+    ),
+    Key::one(
+        "open_handoffs",
+        "N",
+        &["8192"],
+        "Handoffs of which more may be heard at once; beyond, the oldest is settled with what is known of it",
+    ),
+    Key::one(
+        "spans_waiting",
+        "N",
+        &["2048"],
+        "Spans that wait for the collector; beyond, they are dropped and counted",
+    ),
+    Key::one(
+        "workers",
+        "N",
+        &[],
+        "Threads that carry messages. Default: one for every two cores, at least 1, at most 4",
+    ),
     Key::one(
         "connect_within",
         "TIME",

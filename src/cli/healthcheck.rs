@@ -1,4 +1,4 @@
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::time::{Duration, Instant};
 
@@ -93,12 +93,7 @@ fn ask(url: &Url, deadline: Instant) -> anyhow::Result<()> {
 
 fn first_line(stream: &mut TcpStream) -> std::io::Result<String> {
     let mut line = Vec::new();
-    for byte in stream.take(MOST_READ).bytes() {
-        match byte? {
-            b'\n' => break,
-            byte => line.push(byte),
-        }
-    }
+    BufReader::new(stream.take(MOST_READ)).read_until(b'\n', &mut line)?;
     Ok(String::from_utf8_lossy(&line).trim_end().to_owned())
 }
 

@@ -33,7 +33,7 @@ pub(super) async fn check(report: &mut Report, client: &Client, is_local: bool) 
     }
     let full = [("storage", "max_storage"), ("memory", "max_memory")].into_iter().find_map(|(used, most)| {
         let (used_bytes, most) = (info[used].as_i64()?, info["limits"][most].as_i64()?);
-        (most > 0 && used_bytes.saturating_mul(10) >= most.saturating_mul(9)).then(|| (used, used_bytes, most))
+        (most > 0 && used_bytes.saturating_mul(10) >= most.saturating_mul(9)).then_some((used, used_bytes, most))
     });
     let count = info["streams"].as_i64().unwrap_or_default();
     match full {

@@ -95,6 +95,13 @@ const COMMANDS: &[(&str, How)] = &[
         },
     ),
     ("cargo bench --bench store -- --handoffs 1000000", How::ToldIn("benches/store.rs")),
+    ("python examples/first/agents.py", How::CoveredBy("tests/guides.rs")),
+    ("cargo run --release -- why job-3 --server http://127.0.0.1:4480", How::CoveredBy("tests/guides.rs")),
+    ("docker compose up --build", How::ToldIn("docker-compose.yml")),
+    ("bash tests/stack.sh", How::CoveredBy(".ci/run")),
+    ("cargo run --release -- doctor --nats nats://127.0.0.1:4222", How::CoveredBy("tests/guides.rs")),
+    ("cargo run --release -- completions bash", How::Run { exit: 0, says: &["_wilco()", "doctor"] }),
+    ("cargo run --release -- man", How::Run { exit: 0, says: &[".TH wilco 1"] }),
     ("cargo bench --bench cpu -- --server 127.0.0.1:4222", How::ToldIn("benches/cpu.rs")),
 ];
 

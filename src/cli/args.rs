@@ -1,6 +1,9 @@
 use clap::{Args, Parser, Subcommand};
 
-use super::{bus, demo, dev, export, import, proxy, query, replay, serve, stats, tail, trace, why};
+use super::{
+    bus, completions, demo, dev, doctor, export, healthcheck, import, man, proxy, query, replay, serve, stats, tail,
+    trace, why,
+};
 
 /// Traces the handoffs between agents over NATS.
 #[derive(Debug, Parser)]
@@ -28,6 +31,10 @@ pub(crate) enum Command {
     Tail(tail::Arguments),
     Import(import::Arguments),
     Export(export::Arguments),
+    Doctor(doctor::Arguments),
+    Healthcheck(healthcheck::Arguments),
+    Completions(completions::Arguments),
+    Man(man::Arguments),
 }
 
 /// Where the NATS server is.

@@ -63,10 +63,15 @@ const IN_MEMORY: &str = ":memory:";
 /// Bytes that are kept in memory where nobody said how many.
 const KEPT_IN_MEMORY: u64 = 24 << 20;
 
+/// Whether this is no file.
+pub(crate) fn is_memory(db: &Path) -> bool {
+    db.as_os_str() == IN_MEMORY
+}
+
 impl Data {
     /// Opens the file, or memory.
     pub(crate) async fn open(arguments: &BackendArguments, db: Option<&Path>) -> anyhow::Result<Self> {
-        let file = db.filter(|path| path.as_os_str() != IN_MEMORY).map(PathBuf::from);
+        let file = db.filter(|path| !is_memory(path)).map(PathBuf::from);
         let mut options = arguments.content.apply(StoreOptions::default());
         if let Some(age) = arguments.keep_for {
             options = options.keep_for(age);

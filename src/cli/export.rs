@@ -85,7 +85,8 @@ async fn deliver(client: &Client, request: Vec<u8>) -> anyhow::Result<()> {
     bail!("given up after {MOST_TRIES} tries: {why}")
 }
 
-fn went_to(state: &Path) -> anyhow::Result<i64> {
+/// The place that a file remembers; 0 where there is none.
+pub(super) fn went_to(state: &Path) -> anyhow::Result<i64> {
     match std::fs::read_to_string(state) {
         Ok(text) => text
             .trim()
@@ -97,7 +98,7 @@ fn went_to(state: &Path) -> anyhow::Result<i64> {
 }
 
 /// Replaces the file as a whole, so that an interruption leaves the old or the new number.
-fn remember(state: &Path, after: i64) -> anyhow::Result<()> {
+pub(super) fn remember(state: &Path, after: i64) -> anyhow::Result<()> {
     let mut new = state.as_os_str().to_owned();
     new.push(".new");
     std::fs::write(&new, format!("{after}\n"))

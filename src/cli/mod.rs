@@ -8,12 +8,17 @@ mod args;
 mod asked;
 mod backend;
 mod bus;
+mod completions;
 mod content;
 mod demo;
 mod dev;
+mod doctor;
 mod export;
 mod files;
+mod forward;
+mod healthcheck;
 mod import;
+mod man;
 mod printer;
 mod proxy;
 mod query;
@@ -81,6 +86,10 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             Command::Tail(arguments) => tail::run(arguments).await,
             Command::Import(arguments) => import::run(arguments).await,
             Command::Export(arguments) => export::run(arguments).await,
+            Command::Doctor(arguments) => doctor::run(arguments).await,
+            Command::Healthcheck(arguments) => healthcheck::run(arguments).await,
+            Command::Completions(arguments) => completions::run(arguments),
+            Command::Man(arguments) => man::run(arguments),
             Command::Trace(arguments) => trace::run(&arguments).await,
             Command::Why(arguments) => why::run(&arguments).await,
         }

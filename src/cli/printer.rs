@@ -39,6 +39,14 @@ impl Printer {
         let _ = writeln!(self.out, "{text}");
     }
 
+    /// What was asked for, byte for byte.
+    pub(crate) fn raw(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        match self.out.write_all(bytes).and_then(|()| self.out.flush()) {
+            Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error),
+            _ => Ok(()),
+        }
+    }
+
     /// One line about what is going on.
     pub(crate) fn note(text: impl std::fmt::Display) {
         let _ = writeln!(anstream::stderr(), "{text}");

@@ -1,10 +1,14 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
 
 use super::Outcome;
-use super::backend::{Backend, BackendArguments, Data};
+use super::backend::{Backend, BackendArguments, Data, is_memory};
+use super::forward::Forward;
 use super::printer::Printer;
 use super::signals::Signals;
 use super::source::DEFAULT_DB;
+use crate::store::Store;
 
 /// Take spans over OTLP, keep them in a database, and answer questions about them
 ///
@@ -16,11 +20,19 @@ pub(crate) struct Arguments {
     /// Database file; made if it is not there. `:memory:` keeps nothing after the end
     #[arg(long, value_name = "FILE", default_value = DEFAULT_DB)]
     db: PathBuf,
+    /// Send every span on to this endpoint of OTLP over HTTP too, as in http://127.0.0.1:14318. While it is away they wait
+    /// in the database; how far it went is kept beside that, in FILE.forwarded
+    #[arg(long, value_name = "URL")]
+    forward: Option<String>,
 }
 
 pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Outcome> {
     let mut signals = Signals::new()?;
     let data = Data::open(&arguments.backend, Some(&arguments.db)).await?;
+    let forward = match &arguments.forward {
+        Some(url) => Some(forwarder(data.store(), url, &arguments.db)?),
+        None => None,
+    };
     let backend = Backend::start(&arguments.backend, data, None).await?;
     let at = backend.addresses();
     let mut printer = Printer::new();
@@ -31,7 +43,25 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Outcome> {
     }
     printer.line(format_args!("data  {}", backend.data()));
     printer.line(format_args!("pages {}", backend.pages()));
-    signals.wait().await;
+    let forwarding = async {
+        match forward {
+            Some(forward) => forward.run().await.context("spans are no longer forwarded"),
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        () = signals.wait() => {}
+        failed = forwarding => failed?,
+    }
     backend.close().await?;
     Ok(Outcome::Clean)
+}
+
+fn forwarder(store: &Store, url: &str, db: &Path) -> anyhow::Result<Forward> {
+    let state = (!is_memory(db)).then(|| {
+        let mut name = db.as_os_str().to_owned();
+        name.push(".forwarded");
+        name.into()
+    });
+    Forward::new(store.clone(), url, state).with_context(|| format!("--forward {url}"))
 }

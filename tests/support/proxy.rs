@@ -63,6 +63,11 @@ impl Proxy {
         }
     }
 
+    /// Where its numbers are.
+    pub(crate) fn metrics_port(&self) -> u16 {
+        self.metrics
+    }
+
     /// The page of this path, with its status line.
     pub(crate) fn page(&self, path: &str) -> String {
         let mut stream = TcpStream::connect(("127.0.0.1", self.metrics)).expect("metrics");

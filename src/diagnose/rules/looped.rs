@@ -52,7 +52,34 @@ fn came_back(view: &View<'_, '_>, group: &[usize]) -> bool {
     for to in handoffs().filter_map(|handoff| handoff.to) {
         *times.entry(to).or_default() += 1;
     }
-    let senders: HashSet<&str> = handoffs().filter_map(|handoff| handoff.from).collect();
-    let circle = times.keys().filter(|to| senders.contains(*to)).count();
-    circle >= 2 || times.values().any(|times| *times >= ROUNDS)
+    let passed = handoffs().filter_map(|handoff| Some((handoff.from?, handoff.to?)));
+    has_circle(passed.collect()) || times.values().any(|times| *times >= ROUNDS)
+}
+
+/// Whether there is a way back to anybody. Who passes a task on as it is, along a chain, goes in no circle.
+fn has_circle(mut passed: HashSet<(&str, &str)>) -> bool {
+    passed.retain(|(from, to)| from != to);
+    loop {
+        let before = passed.len();
+        let (from, to): (HashSet<&str>, HashSet<&str>) = passed.iter().copied().unzip();
+        // Nobody hands it to the first of a chain, and the last hands it to nobody.
+        passed.retain(|(sender, receiver)| to.contains(sender) && from.contains(receiver));
+        if passed.len() == before {
+            return before > 0;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_chain_is_no_circle_and_a_pair_and_a_ring_are() {
+        let passed = |handoffs: &[(&'static str, &'static str)]| has_circle(handoffs.iter().copied().collect());
+        assert!(!passed(&[("write", "review"), ("review", "editor"), ("editor", "facts")]));
+        assert!(!passed(&[("a", "b"), ("a", "c"), ("b", "d"), ("c", "d"), ("a", "a")]));
+        assert!(passed(&[("a", "b"), ("b", "a")]));
+        assert!(passed(&[("x", "a"), ("a", "b"), ("b", "c"), ("c", "a"), ("c", "y")]));
+    }
 }

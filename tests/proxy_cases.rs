@@ -116,11 +116,14 @@ MSG  b  1 3\r\nxyz\r\n+OK\r\nPING\r\n-ERR 'x'\r\n";
 fn case_2_verbs_in_any_case_and_runs_of_blanks_are_legal() {
     each(|stage| {
         let (said, injected) = stage.same(|port| {
-            talk(
+            let mut raw = talk(
                 port,
                 HEADERS,
                 b"pub\tin.a  \t 2 \r\nhi\r\nHpUb \t in.b\t12  \t14\t \r\nNATS/1.0\r\n\r\nyo\r\npInG\r\n",
-            )
+            );
+            // It says a PING of its own.
+            raw.wait_for_pongs(3);
+            raw
         });
         assert_eq!((said.len(), injected), (5, 2), "{said:?}");
     });

@@ -75,13 +75,14 @@ impl Session {
     /// Writes what this batch put down, each receiver once.
     pub(super) fn flush(&mut self) {
         let much = self.shared.options.max_pending / 2;
-        self.client.flush();
-        for client in self.touched.drain(..) {
+        for client in self.touched.drain(..).filter(|client| client.id != self.client.id) {
             client.flush();
-            if client.outbox().pending() > much && client.id != self.client.id {
+            if client.outbox().pending() > much {
                 self.full.push(client);
             }
         }
+        // Last: who hears a PONG may count on what it sent before to be on its way.
+        self.client.flush();
     }
 
     /// Waits a moment for receivers that do not keep up.

@@ -127,6 +127,12 @@ impl Raw {
     #[track_caller]
     pub(crate) fn ping(&mut self, pongs: usize) {
         self.say(b"PING\r\n");
+        self.wait_for_pongs(pongs);
+    }
+
+    /// Waits for so many PONGs in all.
+    #[track_caller]
+    pub(crate) fn wait_for_pongs(&mut self, pongs: usize) {
         self.wait_until("PONG", |heard| memchr::memmem::find_iter(heard, b"PONG\r\n").count() >= pongs);
     }
 

@@ -28,7 +28,7 @@ pub(crate) struct Arguments {
 const LONGEST: usize = 1 << 20;
 
 pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Outcome> {
-    let mut response = Client::new(&arguments.server)?.events().await?;
+    let mut response = Client::new(&arguments.server)?.events("").await?;
     let mut printer = Printer::new();
     let (mut rest, mut event, mut told) = (Vec::new(), String::new(), 0);
     Printer::note(format_args!("listening to {}", arguments.server));

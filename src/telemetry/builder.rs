@@ -31,7 +31,8 @@ impl TelemetryBuilder {
     /// Takes whatever is not said in code from the standard environment variables:
     /// `OTEL_SDK_DISABLED`, `OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES`, `OTEL_TRACES_EXPORTER` and
     /// `OTEL_METRICS_EXPORTER` (`otlp` or `none`), `OTEL_EXPORTER_OTLP_ENDPOINT`, `_HEADERS`, `_TIMEOUT` and `_PROTOCOL`
-    /// (`http/protobuf` or `grpc`) with their `_TRACES_` and `_METRICS_` variants,
+    /// (`http/protobuf` or `grpc`) and `_INSECURE` (for an endpoint of gRPC without a scheme, which is spoken to over TLS
+    /// otherwise) with their `_TRACES_` and `_METRICS_` variants,
     /// `OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE`, `OTEL_METRIC_EXPORT_INTERVAL`, `OTEL_TRACES_SAMPLER` and
     /// `_ARG`, `OTEL_BSP_MAX_QUEUE_SIZE`, `OTEL_BSP_MAX_EXPORT_BATCH_SIZE`, `OTEL_BSP_SCHEDULE_DELAY` and
     /// `OTEL_BSP_EXPORT_TIMEOUT`.

@@ -20,6 +20,7 @@ mod hub;
 mod inbox;
 mod lane;
 mod lock;
+pub(crate) mod login;
 mod offer;
 mod receipt;
 mod result;

@@ -22,6 +22,7 @@ mod lane;
 mod lock;
 pub(crate) mod login;
 mod offer;
+mod payload;
 mod receipt;
 mod result;
 mod send;

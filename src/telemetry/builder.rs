@@ -8,9 +8,11 @@ use opentelemetry_sdk::metrics::exporter::PushMetricExporter;
 use opentelemetry_sdk::trace::SpanExporter;
 
 use super::exporter::{self, MetricPlan, Plan, SpanPlan};
+use super::intake::{Form, Intake};
 use super::queue::Queue;
 use super::settings::Settings;
 use super::sink::MetricSink;
+use super::span::SpanEncoder;
 use super::{OtlpConfig, OtlpTransport, Sampling, Telemetry, TelemetryError, env, names};
 
 /// Says what [`Telemetry`] records and where it sends it.
@@ -214,8 +216,16 @@ impl TelemetryBuilder {
             return if self.from_env { Ok(Telemetry::off()) } else { Err(TelemetryError::NoExporter) };
         }
         let limits = settings.limits()?;
-        let queue = Arc::new(Queue::new(limits.capacity, limits.batch, metrics.is_some()));
         let resource = resource(&settings);
+        let form = match spans {
+            SpanPlan::Otlp(_) | SpanPlan::Transport(_) => {
+                Form::Encoded(Box::new(SpanEncoder::new(&resource, self.session_attributes)))
+            }
+            SpanPlan::Own(_) => Form::Kept,
+            SpanPlan::Nowhere => Form::None,
+        };
+        let intake = Intake::new(form, limits.batch, metrics.is_some());
+        let queue = Arc::new(Queue::new(limits.capacity, intake));
         let sampling = settings.sampling.unwrap_or_default();
         let plan = Plan { limits, resource, spans, also_to, metrics, session_attributes: self.session_attributes };
         exporter::start(plan, Arc::clone(&queue))?;

@@ -21,6 +21,7 @@ main() {
     install_python_packages
     install_node_packages
     install_browser
+    install_tmux
     find_servers
     export WILCO_TEST_VENV="$venv"
     run_tests "$@"
@@ -72,6 +73,18 @@ install_browser() {
     if ! command -v chromium >/dev/null && ! command -v chromium-browser >/dev/null && ! command -v google-chrome >/dev/null; then
         [[ "${CI:-}" != true ]] || fail "no browser found: install chromium, or name one by CHROMIUM"
         say "SKIPPED what needs a browser: no chromium found"
+    fi
+}
+
+# The terminal for tests/tail.rs, which are skipped without one; CI does not allow that.
+install_tmux() {
+    if ! command -v tmux >/dev/null && can_be_root && command -v apt-get >/dev/null; then
+        say "installing tmux"
+        { apt_install tmux || { as_root apt-get update -q && apt_install tmux; }; } >/dev/null 2>&1 || true
+    fi
+    if ! command -v tmux >/dev/null; then
+        [[ "${CI:-}" != true ]] || fail "no tmux found: install it (on Debian and Ubuntu: apt-get install tmux)"
+        say "SKIPPED what needs a terminal: no tmux found"
     fi
 }
 

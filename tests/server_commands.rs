@@ -31,11 +31,17 @@ struct Serve {
 
 impl Serve {
     fn start(db: &Path) -> Self {
+        Self::start_at(db, "127.0.0.1:0", &[])
+    }
+
+    /// With OTLP over HTTP at this address, and with these options.
+    fn start_at(db: &Path, otlp: &str, options: &[&str]) -> Self {
         let command = "cargo run --release -- serve";
         let mut process = wilco()
             .args(command.split(" -- ").skip(1))
-            .args(["--http", "127.0.0.1:0", "--otlp-http", "127.0.0.1:0", "--otlp-grpc", "127.0.0.1:0", "--db"])
+            .args(["--http", "127.0.0.1:0", "--otlp-http", otlp, "--otlp-grpc", "127.0.0.1:0", "--db"])
             .arg(db)
+            .args(options)
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
@@ -210,6 +216,40 @@ fn spans_are_exported_to_another_server_and_a_second_run_goes_on() {
     assert!(begun.elapsed() > Duration::from_millis(450), "{:?}", begun.elapsed());
     let error = refused(&["export", "nowhere", "--db", from.to_str().unwrap()]);
     assert!(error.contains("\"nowhere\" is no URL"), "{error}");
+}
+
+#[test]
+fn all_that_is_taken_is_forwarded_though_both_ends_are_killed_in_between() {
+    let folder = tempfile::tempdir().unwrap();
+    let (near, far) = (folder.path().join("near.db"), folder.path().join("far.db"));
+    let backend = Serve::start(&far);
+    let address = backend.otlp.to_string();
+    let url = format!("http://{address}");
+    let start = || Serve::start_at(&near, "127.0.0.1:0", &["--forward", &url]);
+    let take = |serve: &Serve, numbers: std::ops::Range<u64>| {
+        for number in numbers {
+            assert_eq!(post(serve.otlp, &Told::new(number, "wf", "a", "b")).unwrap().status, 200);
+        }
+    };
+    let arrived = || Store::open(&far, StoreOptions::default()).unwrap().spans("wf").unwrap().len();
+    let arrives = |count: usize| {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while arrived() < count {
+            assert!(Instant::now() < deadline, "{} of {count} spans were forwarded", arrived());
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    };
+    let server = start();
+    take(&server, 0..40);
+    arrives(80);
+    // What comes while the backend is away waits in the database, and stays there when its server is killed.
+    drop(backend);
+    take(&server, 40..80);
+    drop(server);
+    let _server = start();
+    let _backend = Serve::start_at(&far, &address, &[]);
+    arrives(160);
+    assert_eq!(arrived(), 160);
 }
 
 #[test]

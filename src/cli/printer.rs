@@ -1,6 +1,7 @@
 //! The only place that prints. Standard output carries what was asked for, standard error everything else.
 
 use std::io::{IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
@@ -52,16 +53,33 @@ impl Printer {
         let _ = writeln!(anstream::stderr(), "{text}");
     }
 
+    /// A query, with a mark under the character at this column, from 1.
+    pub(crate) fn point(query: &str, column: usize) {
+        let line: String = query.chars().map(|c| if c.is_whitespace() { ' ' } else { c }).collect();
+        Self::note(format_args!("  {line}\n  {}^", " ".repeat(column.saturating_sub(1))));
+    }
+
+    /// Whether diagnostics of the library are dropped, while a screen is drawn that they would fall onto.
+    pub(crate) fn hold_back(is_held_back: bool) {
+        HELD_BACK.store(is_held_back, Ordering::Relaxed);
+    }
+
     /// One sentence that says what went wrong and what to do.
     pub(crate) fn error(error: &anyhow::Error) {
         let _ = writeln!(anstream::stderr(), "{BAD}error:{BAD:#} {error:#}");
     }
 }
 
+static HELD_BACK: AtomicBool = AtomicBool::new(false);
+
 /// Diagnostics of the library, as `RUST_LOG` asks for; warnings of ours by default.
 pub(crate) fn log_to_stderr() {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("off,wilco=warn"));
-    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr).try_init();
+}
+
+fn stderr() -> Box<dyn Write> {
+    if HELD_BACK.load(Ordering::Relaxed) { Box::new(std::io::sink()) } else { Box::new(std::io::stderr()) }
 }
 
 /// Breaks a text at blanks into lines of at most `columns`; a longer word keeps its length.

@@ -32,9 +32,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Outcome> {
         Ok(answer) => answer,
         Err(error) => {
             if let Some(column) = column(&error) {
-                // The text as it was typed, with a mark under the place.
-                let line: String = arguments.expr.chars().map(|c| if c.is_whitespace() { ' ' } else { c }).collect();
-                Printer::note(format_args!("  {line}\n  {}^", " ".repeat(column.saturating_sub(1))));
+                Printer::point(&arguments.expr, column);
             }
             return Err(error.into());
         }

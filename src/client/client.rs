@@ -97,15 +97,17 @@ impl Client {
         if status.is_success() { Ok(Some(body)) } else { Err(self.refused(status, &body)) }
     }
 
-    /// Listens to the handoffs that change, as an endless answer of server-sent events.
+    /// Listens to the handoffs that change, as an endless answer of server-sent events; to those that a query finds, where
+    /// it is not empty.
     ///
     /// # Errors
     /// [`ClientError`] where the server is not there, or says no.
     ///
     /// # Cancel safety
     /// The connection is closed.
-    pub async fn events(&self) -> Result<reqwest::Response, ClientError> {
-        let response = self.request(&["api", "events"], &[]).send().await.map_err(|error| self.lost(&error))?;
+    pub async fn events(&self, query: &str) -> Result<reqwest::Response, ClientError> {
+        let wanted: &[_] = if query.is_empty() { &[] } else { &[("q", query)] };
+        let response = self.request(&["api", "events"], wanted).send().await.map_err(|error| self.lost(&error))?;
         let status = response.status();
         if status.is_success() {
             return Ok(response);

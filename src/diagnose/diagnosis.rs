@@ -3,6 +3,7 @@ use opentelemetry::trace::SpanId;
 use super::causality::node;
 use super::confidence::suffices;
 use super::finding::Finding;
+use super::lead;
 use super::owed::{Owed, Records, owed};
 use super::ranking::Ranked;
 use super::view::View;
@@ -94,11 +95,17 @@ impl Diagnosis {
         confidences: Vec<f64>,
         records: Records,
     ) -> Self {
-        let causes: Vec<Cause> = ranked
+        let mut causes: Vec<Cause> = ranked
             .iter()
             .zip(confidences)
             .map(|(ranked, confidence)| cause(view, &ranked.finding, confidence))
             .collect();
+        if let (Some(root), Some(first)) = (ranked.first(), causes.first_mut())
+            && first.kind == MismatchKind::StaleContext
+            && let Some(words) = lead::superseded(view, root.finding.handoff)
+        {
+            first.words = words;
+        }
         let accused = causes.first().is_some_and(|first| suffices(first.confidence, view.graph.ok));
         let status = match view.graph.ok {
             _ if accused => Status::Failure,

@@ -27,6 +27,7 @@ mod finding;
 mod graph;
 mod handoff;
 mod join;
+mod lead;
 mod outline;
 mod owed;
 mod ranking;

@@ -43,6 +43,9 @@ const fn explained(kind: MismatchKind) -> f64 {
 /// How certain it is that something above a task that lacks a part is broken, even where nothing on record shows it.
 const LACKS_A_PART: f64 = 0.6;
 
+/// What is left of a score for each better one of the same kind.
+const ONCE_MORE: f64 = 0.9;
+
 /// The handoffs with evidence, best first.
 pub(super) fn rank(view: &View<'_, '_>, findings: Vec<Finding>) -> Vec<Ranked> {
     let mut own = vec![0.0_f64; 2 * view.graph.handoffs.len()];
@@ -69,8 +72,25 @@ pub(super) fn rank(view: &View<'_, '_>, findings: Vec<Finding>) -> Vec<Ranked> {
             .or_insert(ranked);
     }
     let mut ranked: Vec<Ranked> = best.into_values().collect();
-    ranked.sort_by(|left, right| right.score.total_cmp(&left.score));
+    best_first(&mut ranked);
+    vary(&mut ranked);
     ranked
+}
+
+/// Takes a little off for each better one of the same kind, and sorts anew: of several that are about as likely, the next
+/// to look at is the one that would explain it in another way.
+fn vary(ranked: &mut [Ranked]) {
+    let mut before: BTreeMap<MismatchKind, i32> = BTreeMap::new();
+    for each in &mut *ranked {
+        let better = before.entry(each.finding.kind).or_default();
+        each.score *= ONCE_MORE.powi(*better);
+        *better += 1;
+    }
+    best_first(ranked);
+}
+
+fn best_first(ranked: &mut [Ranked]) {
+    ranked.sort_by(|left, right| right.score.total_cmp(&left.score));
 }
 
 fn key(ranked: &Ranked) -> (u64, std::cmp::Reverse<MismatchKind>) {

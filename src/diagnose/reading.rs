@@ -159,6 +159,14 @@ impl<'a> Texts<'a> {
         // Context items go on after a slash: `name@version/observed-at/max-age/hash`.
         self.iter().filter_map(|text| text.split('/').next().and_then(|item| item.split_once('@')))
     }
+
+    /// When this version of a context item was observed, in nanoseconds by the clock of who handed it over.
+    pub(super) fn observed(self, name: &str, version: &str) -> Option<u64> {
+        self.iter().find_map(|text| {
+            let mut parts = text.split('/');
+            (parts.next()?.split_once('@')? == (name, version)).then(|| parts.next()?.parse().ok())?
+        })
+    }
 }
 
 /// Mismatch kinds, a bit for each.

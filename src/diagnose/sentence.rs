@@ -7,7 +7,7 @@ const WORTH_SAYING: f64 = 0.5;
 
 impl Diagnosis {
     /// What there is to say, in one sentence without its stop: `stale context at boundary writer<-researcher: crm@41 was
-    /// superseded by crm@42 before use`.
+    /// superseded by crm@42 1.2 s before use`.
     pub fn sentence(&self) -> String {
         match (&self.failure, self.status, self.ranked.first()) {
             (Some(failure), ..) => failure.cause.to_string(),

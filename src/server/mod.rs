@@ -19,7 +19,7 @@ mod grpc;
 mod metrics;
 mod options;
 mod otlp_http;
-mod pages;
+pub(crate) mod pages;
 #[allow(clippy::module_inception, reason = "the noun that the folder is about")]
 mod server;
 mod session;

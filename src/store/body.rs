@@ -8,6 +8,7 @@ use opentelemetry_proto::tonic::trace::v1 as proto;
 use prost::Message;
 
 use super::StoreError;
+use super::fields::{Field, Reader, Slice};
 use crate::model::{AttributeValue, Attributes, Resource, Scope, Span, SpanStatus};
 use crate::otlp;
 
@@ -141,97 +142,41 @@ pub(super) const RESOURCE_ATTRIBUTES: u32 = 1;
 /// Looks for an attribute of this name; of several, for the last one. `None` where there is none.
 pub(super) fn find<'a>(body: &'a [u8], field: u32, name: &str) -> Option<Found<'a>> {
     let mut found = None;
-    for (number, entry) in (Fields { rest: body }) {
+    let mut fields = Reader::new(body, 0);
+    // What is broken ends here, as what is whole does.
+    while let Some(Some((number, entry))) = fields.next() {
         let Field::Bytes(entry) = entry else { continue };
         if number != field {
             continue;
         }
-        let mut parts = Fields { rest: entry };
+        let mut parts = Reader::of(entry);
         match parts.next() {
-            Some((1, Field::Bytes(key))) if key == name.as_bytes() => {}
+            Some(Some((1, Field::Bytes(key)))) if key.bytes == name.as_bytes() => {}
             _ => continue,
         }
-        if let Some((2, Field::Bytes(value))) = parts.next() {
+        if let Some(Some((2, Field::Bytes(value)))) = parts.next() {
             found = value_in(value, DEEPEST).or(found);
         }
     }
     found
 }
 
-fn value_in(value: &[u8], deeper: usize) -> Option<Found<'_>> {
-    let (number, field) = (Fields { rest: value }).next()?;
+fn value_in(value: Slice<'_>, deeper: usize) -> Option<Found<'_>> {
+    let (number, field) = Reader::of(value).next()??;
     match (number, field) {
-        (1, Field::Bytes(text)) => std::str::from_utf8(text).ok().map(Found::Text),
+        (1, Field::Bytes(text)) => std::str::from_utf8(text.bytes).ok().map(Found::Text),
         (2, Field::Number(flag)) => Some(Found::Bool(flag != 0)),
         (3, Field::Number(int)) => Some(Found::Int(int.cast_signed())),
         (4, Field::Fixed64(bits)) => Some(Found::Double(f64::from_bits(bits))),
         (5, Field::Bytes(list)) if deeper > 0 => {
-            let values = (Fields { rest: list }).filter_map(|(_, value)| match value {
+            let mut values = Reader::of(list);
+            let values = std::iter::from_fn(|| values.next().flatten()).filter_map(|(_, value)| match value {
                 Field::Bytes(value) => value_in(value, deeper - 1),
                 _ => None,
             });
             Some(Found::List(values.collect()))
         }
         _ => None,
-    }
-}
-
-enum Field<'a> {
-    Number(u64),
-    Fixed64(u64),
-    Fixed32,
-    Bytes(&'a [u8]),
-}
-
-/// The fields of a message in order; ends where it is broken.
-struct Fields<'a> {
-    rest: &'a [u8],
-}
-
-impl<'a> Iterator for Fields<'a> {
-    type Item = (u32, Field<'a>);
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.rest.is_empty() {
-            return None;
-        }
-        let key = self.varint()?;
-        let number = u32::try_from(key >> 3).ok()?;
-        let field = match key & 7 {
-            0 => Field::Number(self.varint()?),
-            1 => Field::Fixed64(u64::from_le_bytes(self.take(8)?.try_into().ok()?)),
-            2 => {
-                let length = usize::try_from(self.varint()?).ok()?;
-                Field::Bytes(self.take(length)?)
-            }
-            5 => {
-                self.take(4)?;
-                Field::Fixed32
-            }
-            _ => return None,
-        };
-        Some((number, field))
-    }
-}
-
-impl<'a> Fields<'a> {
-    fn take(&mut self, length: usize) -> Option<&'a [u8]> {
-        let (taken, rest) = self.rest.split_at_checked(length)?;
-        self.rest = rest;
-        Some(taken)
-    }
-
-    fn varint(&mut self) -> Option<u64> {
-        let mut value = 0;
-        for shift in (0..64).step_by(7) {
-            let (&byte, rest) = self.rest.split_first()?;
-            self.rest = rest;
-            value |= u64::from(byte & 0x7f) << shift;
-            if byte < 0x80 {
-                return Some(value);
-            }
-        }
-        None
     }
 }
 

@@ -10,6 +10,7 @@ mod body;
 mod content;
 mod error;
 mod exporter;
+mod fields;
 mod functions;
 mod handoff_row;
 mod lookup;

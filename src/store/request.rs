@@ -3,8 +3,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::content::{Done, Policy};
+use super::fields::{Field, Reader, Slice};
 use super::row::{self, Origin, SpanRow};
-use super::scan::{self, Field, Reader, Slice};
+use super::scan;
 use super::{StoreError, body};
 use crate::otlp::limits::{LONGEST_REQUEST, MOST_SPANS};
 use crate::otlp::{self, OtlpError};

@@ -3,7 +3,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::content::{Done, Policy};
-use super::scan::{self, Part, Scanned};
+use super::fields::Part;
+use super::scan::{self, Scanned};
 use super::words::{HandoffKey, SpanType, VerdictWord};
 use super::{StoreError, body};
 use crate::model::{Resource, Rung, Scope, Span, SpanKind};

@@ -4,15 +4,11 @@
 //! It reads what exporters write and nothing else: fields of the type and length that they have, names before values,
 //! nothing said twice. `None` means that it is something else, valid or not, and the slow reader decides.
 
-use std::ops::Range;
-
 use super::content;
+use super::fields::{Field, Part, Reader, Slice};
 
 /// How deep values may be within values; the slow reader allows about as much.
 const DEEPEST: usize = 40;
-
-/// A place in the bytes of a span.
-pub(super) type Part = Range<u32>;
 
 /// The parts of a span that have columns, and the attributes that make some. Attributes are by their place, or by value.
 #[derive(Clone, Debug, Default)]
@@ -122,7 +118,7 @@ pub(super) fn span(bytes: &[u8]) -> Option<Scanned> {
 
 /// Checks a message with attributes under the field `of`, as resources have; whether some of them are content.
 pub(super) fn has_attributes(bytes: &[u8], of: u32, other: impl Fn(u32, Field<'_>) -> Option<()>) -> Option<bool> {
-    entries(Slice { bytes, at: 0 }, of, other)
+    entries(Slice::whole(bytes), of, other)
 }
 
 fn entries(message: Slice<'_>, of: u32, other: impl Fn(u32, Field<'_>) -> Option<()>) -> Option<bool> {
@@ -263,105 +259,6 @@ fn check(value: Option<Slice<'_>>, deeper: usize) -> Option<Value> {
 
 fn id_of<const N: usize>(bytes: &[u8]) -> Option<[u8; N]> {
     if bytes.is_empty() { Some([0; N]) } else { bytes.try_into().ok() }
-}
-
-// ------------------------------------------------------------------------------------------------------- the wire format
-
-/// Bytes, and where they are in the span.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Slice<'a> {
-    pub(super) bytes: &'a [u8],
-    at: u32,
-}
-
-impl Slice<'_> {
-    const fn part(&self) -> Part {
-        self.at..self.at + self.bytes.len() as u32
-    }
-
-    pub(super) fn is_text(&self) -> Option<()> {
-        // Most text is ASCII, which is known faster.
-        if self.bytes.is_ascii() { Some(()) } else { std::str::from_utf8(self.bytes).ok().map(|_| ()) }
-    }
-}
-
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Field<'a> {
-    Number(u64),
-    Fixed64(u64),
-    Fixed32,
-    Bytes(Slice<'a>),
-}
-
-/// The fields of a message in turn.
-#[derive(Debug)]
-pub(super) struct Reader<'a> {
-    rest: &'a [u8],
-    at: u32,
-}
-
-impl<'a> Reader<'a> {
-    pub(super) const fn new(bytes: &'a [u8], at: u32) -> Self {
-        Self { rest: bytes, at }
-    }
-
-    const fn of(slice: Slice<'a>) -> Self {
-        Self::new(slice.bytes, slice.at)
-    }
-
-    /// The next field; `Some(None)` at the end, and `None` where there is none.
-    pub(super) fn next(&mut self) -> Option<Option<(u32, Field<'a>)>> {
-        if self.rest.is_empty() {
-            return Some(None);
-        }
-        let key = self.varint()?;
-        let number = u32::try_from(key >> 3).ok().filter(|number| *number > 0)?;
-        let field = match key & 7 {
-            0 => Field::Number(self.varint()?),
-            1 => Field::Fixed64(u64::from_le_bytes(self.take(8)?.bytes.try_into().ok()?)),
-            2 => {
-                let length = usize::try_from(self.varint()?).ok()?;
-                Field::Bytes(self.take(length)?)
-            }
-            5 => {
-                self.take(4)?;
-                Field::Fixed32
-            }
-            _ => return None,
-        };
-        Some(Some((number, field)))
-    }
-
-    fn take(&mut self, length: usize) -> Option<Slice<'a>> {
-        let (bytes, rest) = self.rest.split_at_checked(length)?;
-        let at = self.at;
-        self.rest = rest;
-        self.at += length as u32;
-        Some(Slice { bytes, at })
-    }
-
-    fn varint(&mut self) -> Option<u64> {
-        let (first, rest) = self.rest.split_first()?;
-        if *first < 0x80 {
-            self.rest = rest;
-            self.at += 1;
-            return Some(u64::from(*first));
-        }
-        let mut value = 0;
-        for (place, byte) in self.rest.iter().take(10).enumerate() {
-            // The tenth byte holds one bit.
-            if place == 9 && *byte > 1 {
-                return None;
-            }
-            value |= u64::from(byte & 0x7f) << (7 * place);
-            if *byte < 0x80 {
-                self.rest = &self.rest[place + 1..];
-                self.at += place as u32 + 1;
-                return Some(value);
-            }
-        }
-        None
-    }
 }
 
 #[cfg(test)]

@@ -19,9 +19,8 @@ pub(crate) struct Dev {
     pub(crate) said: [String; 4],
 }
 
-/// Every address left to the system.
-const ADDRESSES: [&str; 8] =
-    ["--bus", "127.0.0.1:0", "--http", "127.0.0.1:0", "--otlp-http", "127.0.0.1:0", "--otlp-grpc", "127.0.0.1:0"];
+/// Every address but that of the pages, left to the system.
+const ADDRESSES: [&str; 6] = ["--bus", "127.0.0.1:0", "--otlp-http", "127.0.0.1:0", "--otlp-grpc", "127.0.0.1:0"];
 
 /// The command, without what the environment of the test says.
 pub(crate) fn wilco(arguments: &[&str]) -> Command {
@@ -37,8 +36,14 @@ pub(crate) fn wilco(arguments: &[&str]) -> Command {
 impl Dev {
     #[track_caller]
     pub(crate) fn start(arguments: &[&str]) -> Self {
+        Self::start_at("127.0.0.1:0", arguments)
+    }
+
+    /// With its pages at this address.
+    #[track_caller]
+    pub(crate) fn start_at(pages: &str, arguments: &[&str]) -> Self {
         let mut command = wilco(&["dev"]);
-        command.args(ADDRESSES).args(arguments);
+        command.args(ADDRESSES).args(["--http", pages]).args(arguments);
         let mut process = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("wilco runs");
         let mut stderr = process.stderr.take().unwrap();
         let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();

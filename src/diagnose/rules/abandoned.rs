@@ -9,8 +9,8 @@ use super::super::handoff::Handoff;
 use super::super::view::View;
 use crate::model::{MismatchKind, Rung};
 
-/// What a sender finds when it is told what the receiver took the task for. It takes the task back then, and nobody drops
-/// it.
+/// What a sender finds when it is told what the receiver took the task for. It may take the task back then, and nobody
+/// drops it.
 const WITHHELD: [MismatchKind; 5] = [
     MismatchKind::Misunderstood,
     MismatchKind::Drifted,
@@ -23,7 +23,7 @@ pub(super) fn find(_: &View<'_, '_>, at: usize, handoff: &Handoff<'_>, found: &m
     if let Some(sent) = handoff.sent() {
         let ended = [Rung::Failed, Rung::Refused].into_iter().any(|rung| sent.reached(rung)) || sent.has_result();
         let begun = sent.was_begun() || handoff.was_worked_on();
-        if ended || !sent.was_taken() || WITHHELD.iter().any(|kind| handoff.declares(*kind)) {
+        if ended || !sent.was_taken() || was_taken_back(handoff) {
             return;
         }
         if sent.reached(Rung::Accepted) && !begun {
@@ -42,4 +42,12 @@ pub(super) fn find(_: &View<'_, '_>, at: usize, handoff: &Handoff<'_>, found: &m
             found.push(Finding::task(at, MismatchKind::Abandoned, 0.9).says(words).shown_by([taken.span.span_id]));
         }
     }
+}
+
+/// Whether the sender seems to have taken the task back for what it found. One that still waits until its time is up has
+/// not, nor has one whose receiver goes on to the end.
+fn was_taken_back(handoff: &Handoff<'_>) -> bool {
+    let found = WITHHELD.iter().any(|kind| handoff.declares(*kind));
+    let waited = handoff.sent().is_some_and(|sent| sent.declares(MismatchKind::TimedOut));
+    found && !waited && !handoff.taken().any(|taken| taken.reached(Rung::Completed))
 }

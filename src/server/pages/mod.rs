@@ -8,7 +8,7 @@ mod agents;
 mod assets;
 mod causes;
 mod frame;
-mod handoff;
+pub(crate) mod handoff;
 mod link;
 mod numbers;
 mod problem;
@@ -16,7 +16,7 @@ mod range;
 mod sign_in;
 mod stats;
 mod theme;
-mod words;
+pub(crate) mod words;
 mod workflow;
 mod workflows;
 

@@ -6,7 +6,7 @@ use crate::diagnose::Status;
 use crate::model::Timestamp;
 
 /// A time span such as `840 ms`, `12.4 s`, `3 min 20 s`, `2 h 5 min`, `3 d 4 h`.
-pub(in crate::server) fn duration(ms: f64) -> String {
+pub(crate) fn duration(ms: f64) -> String {
     let (sign, ms) = if ms < 0.0 { ("-", -ms) } else { ("", ms) };
     let whole = |unit: f64| (ms / unit) as u64;
     let two = |big: u64, one: &str, small: u64, other: &str| {
@@ -54,12 +54,12 @@ pub(in crate::server) fn size(bytes: i64) -> String {
 }
 
 /// `1 handoff`, `12 handoffs`.
-pub(in crate::server) fn count(count: usize, noun: &str) -> String {
+pub(crate) fn count(count: usize, noun: &str) -> String {
     if count == 1 { format!("1 {noun}") } else { format!("{} {noun}s", grouped(count)) }
 }
 
 /// A number with thin spaces between its thousands.
-pub(in crate::server) fn grouped(number: usize) -> String {
+pub(crate) fn grouped(number: usize) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3 * 3);
     for (at, digit) in digits.char_indices() {
@@ -77,7 +77,7 @@ pub(in crate::server) fn whole(count: i64) -> String {
 }
 
 /// A number that may be missing.
-pub(in crate::server) fn maybe(number: Option<f64>, show: impl Fn(f64) -> String) -> String {
+pub(crate) fn maybe(number: Option<f64>, show: impl Fn(f64) -> String) -> String {
     number.map_or_else(|| "–".to_owned(), show)
 }
 
@@ -129,22 +129,32 @@ pub(in crate::server) fn status(status: Status) -> Markup {
 
 /// The verdict on a handoff.
 pub(in crate::server) fn verdict(word: &str) -> Markup {
-    let tone = match word {
+    badge(tone(word), word)
+}
+
+/// How a handoff with this verdict went.
+pub(crate) fn tone(verdict: &str) -> Tone {
+    match verdict {
         "agreed" => Tone::Good,
         "mismatched" => Tone::Bad,
         _ => Tone::Unsure,
-    };
-    badge(tone, word)
+    }
 }
 
 /// A kind of mismatch as prose: `stale context`.
-pub(in crate::server) fn kind(word: &str) -> String {
+pub(crate) fn kind(word: &str) -> String {
     word.replace('_', " ")
+}
+
+/// A text with its first letter in upper case.
+pub(crate) fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 /// How something went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::server) enum Tone {
+pub(crate) enum Tone {
     Good,
     Bad,
     Unsure,

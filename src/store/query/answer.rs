@@ -42,7 +42,11 @@ pub enum Line {
 
 pub(super) fn answer(query: &Query, connection: &Connection, now: Timestamp) -> Result<Answer, StoreError> {
     let mut sql = Sql::new(now);
-    let selection = sql.selection(&query.first, &query.chain)?;
+    let mut selection = sql.selection(&query.first, &query.chain, query.among.is_some())?;
+    if let Some(keys) = &query.among {
+        let keys: Vec<String> = keys.iter().map(ToString::to_string).collect();
+        selection.filter = format!("({}) AND e0.key IN ({})", selection.filter, keys.join(","));
+    }
     let entity = query.chain.last().map_or(query.first.entity, |(_, node)| node.entity);
     if query.by.is_empty() && query.measures.is_empty() {
         lines(query, entity, &selection, sql, connection)

@@ -12,6 +12,8 @@ pub(super) struct Query {
     pub(super) measures: Vec<Measure>,
     pub(super) sort: Vec<(Name, bool)>,
     pub(super) limit: Option<usize>,
+    /// Only handoffs with these keys.
+    pub(super) among: Option<Vec<i64>>,
     pub(super) offset: usize,
 }
 

@@ -7,7 +7,7 @@ pub struct QueryError {
 }
 
 impl QueryError {
-    pub(super) fn new(column: usize, problem: impl Into<String>) -> Self {
+    pub(in crate::store) fn new(column: usize, problem: impl Into<String>) -> Self {
         Self { column, problem: problem.into() }
     }
 

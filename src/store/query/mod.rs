@@ -100,6 +100,20 @@ impl Query {
         self
     }
 
+    /// Whether it gives handoffs, one a line: neither spans, nor workflows, nor groups.
+    pub fn lists_handoffs(&self) -> bool {
+        let last = self.ast.chain.last().map_or(&self.ast.first, |(_, node)| node);
+        last.entity == ast::Entity::Handoff && self.ast.by.is_empty() && self.ast.measures.is_empty()
+    }
+
+    /// Finds what of these handoffs is wanted, whatever the text says of its limit.
+    pub(super) fn among(mut self, keys: &[i64]) -> Self {
+        self.ast.limit = Some(keys.len());
+        self.ast.offset = 0;
+        self.ast.among = Some(keys.to_vec());
+        self
+    }
+
     pub(super) fn run(&self, connection: &Connection, now: Timestamp) -> Result<Answer, StoreError> {
         answer::answer(&self.ast, connection, now)
     }

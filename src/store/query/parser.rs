@@ -40,6 +40,7 @@ impl Parser {
             sort: Vec::new(),
             limit: None,
             offset: 0,
+            among: None,
         };
         loop {
             let relation = match self.peek() {

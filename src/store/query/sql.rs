@@ -35,8 +35,14 @@ impl Sql {
         format!("?{}", self.bound.len())
     }
 
-    /// The last node of a chain under the alias `e0`; what stands before it is a condition on it.
-    pub(super) fn selection(&mut self, first: &Node, chain: &[(Relation, Node)]) -> Result<Selection, QueryError> {
+    /// The last node of a chain under the alias `e0`; what stands before it is a condition on it. `by_key`: the rows are
+    /// found by their keys, whatever else is said of them.
+    pub(super) fn selection(
+        &mut self,
+        first: &Node,
+        chain: &[(Relation, Node)],
+        by_key: bool,
+    ) -> Result<Selection, QueryError> {
         let nodes: Vec<&Node> = std::iter::once(first).chain(chain.iter().map(|(_, node)| node)).collect();
         let last = nodes.len() - 1;
         let node = nodes[last];
@@ -47,10 +53,11 @@ impl Sql {
         };
         let mut conditions = Vec::new();
         let tops = tops(node.filter.as_ref());
-        let by_id = tops.iter().any(|expr| {
-            matches!(expr, Expr::Compare(name, Operator::Equal, _)
+        let by_id = by_key
+            || tops.iter().any(|expr| {
+                matches!(expr, Expr::Compare(name, Operator::Equal, _)
                 if ["id", "handoff", "workflow", "parent", "trace_id"].contains(&name.text.as_str()))
-        });
+            });
         // A kind of mismatch is rarer than what any other index finds, except for an id.
         let finding = tops.iter().find_map(|expr| match expr {
             Expr::Compare(name, Operator::Equal, value)

@@ -9,19 +9,19 @@ use crate::server::pages::handoff::sides;
 use crate::verify::intent::{Comparer, Comparison};
 
 /// One slot of the intent, as either side has it.
-#[derive(Debug, PartialEq, serde::Serialize)]
-pub(super) struct Row {
-    slot: String,
-    sent: Option<Value>,
-    read_back: Option<Value>,
-    outcome: Outcome,
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+pub(crate) struct Row {
+    pub(crate) slot: String,
+    pub(crate) sent: Option<Value>,
+    pub(crate) read_back: Option<Value>,
+    pub(crate) outcome: Outcome,
     /// Why they are taken to differ.
-    why: Option<String>,
+    pub(crate) why: Option<String>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Outcome {
+pub(crate) enum Outcome {
     Same,
     Different,
     /// Nobody can say without understanding it.

@@ -2,14 +2,21 @@
 
 mod context;
 mod diff;
+mod found;
 mod ladder;
 mod sides;
+
+use std::sync::Arc;
 
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use maud::{Markup, html};
 
+pub(crate) use self::context::{Age, Item};
+pub(crate) use self::diff::{Outcome, Row};
+pub(crate) use self::found::{Finding, Why};
+pub(crate) use self::ladder::{Climb, tone};
 use super::frame::{Frame, Live, Page, Tab};
 use super::workflow::attributes;
 use super::workflow::cause::shell;
@@ -24,11 +31,27 @@ use crate::store::HandoffSummary;
 /// The most neighbours of one kind that are listed.
 const MOST: usize = 12;
 
+/// What the page shows of one handoff, for programs.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+pub(crate) struct HandoffView {
+    pub(crate) handoff: HandoffSummary,
+    pub(crate) findings: Vec<Finding>,
+    pub(crate) why: Option<Why>,
+    pub(crate) ladder: Vec<Climb>,
+    pub(crate) intent: Vec<Row>,
+    pub(crate) context: Vec<Item>,
+    pub(crate) worst_context: Option<Age>,
+    /// Ids of what was handed on while this one was worked on.
+    pub(crate) children: Vec<String>,
+    /// The spans of both sides: OTLP/JSON.
+    pub(crate) spans: serde_json::Value,
+}
+
 /// A handoff with the workflow around it.
 struct Opened {
     summary: HandoffSummary,
     workflow: Workflow,
-    diagnosis: Diagnosis,
+    diagnosis: Arc<Diagnosis>,
     /// Where commands find it.
     server: String,
 }
@@ -58,33 +81,43 @@ pub(super) async fn page(
 
 async fn twin(shared: &Shared, id: &str) -> Result<Option<Response>, Problem> {
     let Some(opened) = Opened::find(shared, id).await? else { return Ok(None) };
-    let graph = opened.workflow.graph();
-    let Some(handoff) = graph.handoff(&opened.summary.id) else { return Ok(None) };
-    let spans: Vec<Span> = sides::spans(handoff).cloned().collect();
-    let spans: serde_json::Value = serde_json::from_str(&crate::otlp::to_json(&spans)).unwrap_or_default();
-    let rows = diff::rows(handoff);
-    api::answer(&serde_json::json!({
-        "handoff": opened.summary,
-        "intent": rows,
-        "children": handoff.children.iter().map(|at| graph.handoffs[*at].id).collect::<Vec<_>>(),
-        "spans": spans,
-    }))
-    .map(Some)
+    HandoffView::of(&opened).map(|view| api::answer(&view)).transpose()
+}
+
+impl HandoffView {
+    /// `None` where no span tells of it.
+    fn of(opened: &Opened) -> Option<Self> {
+        let graph = opened.workflow.graph();
+        let handoff = graph.handoff(&opened.summary.id)?;
+        let spans: Vec<Span> = sides::spans(handoff).cloned().collect();
+        Some(Self {
+            handoff: opened.summary.clone(),
+            findings: found::findings(opened, handoff),
+            why: found::why(opened, handoff),
+            ladder: ladder::climbs(handoff),
+            intent: diff::rows(handoff),
+            context: context::items(handoff),
+            worst_context: context::worst(handoff),
+            children: handoff.children.iter().map(|at| graph.handoffs[*at].id.to_owned()).collect(),
+            spans: serde_json::from_str(&crate::otlp::to_json(&spans)).unwrap_or_default(),
+        })
+    }
 }
 
 impl Opened {
     async fn find(shared: &Shared, id: &str) -> Result<Option<Self>, Problem> {
         let wanted = id.to_owned();
-        let server = shared.addresses.pages_url();
+        let (server, diagnoses) = (shared.addresses.pages_url(), shared.diagnoses.clone());
         api::blocking(shared, move |store| {
             let Some(summary) = store.handoff(&wanted)? else { return Ok(None) };
+            if let Some(id) = &summary.workflow
+                && let Some((workflow, diagnosis, _)) = diagnoses.open(store, id)?
+            {
+                return Ok(Some(Self { summary, workflow, diagnosis, server }));
+            }
             // One without a workflow is in a trace that nothing names; only its own spans are known by its id.
-            let spans = match &summary.workflow {
-                Some(workflow) => store.spans(workflow)?,
-                None => store.spans_of_handoff(&wanted)?,
-            };
-            let workflow = Workflow::new(summary.workflow.as_deref().unwrap_or_default(), spans);
-            let diagnosis = workflow.diagnose();
+            let workflow = Workflow::new("", store.spans_of_handoff(&wanted)?);
+            let diagnosis = Arc::new(workflow.diagnose());
             Ok(Some(Self { summary, workflow, diagnosis, server }))
         })
         .await
@@ -99,11 +132,10 @@ fn boundary(summary: &HandoffSummary) -> String {
 fn body(opened: &Opened) -> Option<Markup> {
     let graph = opened.workflow.graph();
     let handoff = graph.handoff(&opened.summary.id)?;
-    let facts = Outline::of(handoff);
     let summary = &opened.summary;
     Some(html! {
         (head(opened, handoff))
-        (found(opened, handoff, &facts))
+        (found::section(opened, handoff))
         section.faces aria-label="Sent and received" {
             (sides::sent(handoff))
             (sides::received(handoff))
@@ -169,49 +201,6 @@ fn quality(handoff: &Handoff<'_>) -> Markup {
     }
 }
 
-/// What is wrong with it, as either side and the diagnosis say.
-fn found(opened: &Opened, handoff: &Handoff<'_>, facts: &Outline) -> Markup {
-    let failure = opened.diagnosis.failure.as_ref();
-    let is_root = failure.is_some_and(|failure| failure.cause.handoff == handoff.id);
-    let is_spoiled = failure.is_some_and(|failure| failure.spoiled.iter().any(|id| id == handoff.id));
-    let causes: Vec<_> = opened.diagnosis.ranked.iter().filter(|cause| cause.handoff == handoff.id).collect();
-    let owed: Vec<_> = opened.diagnosis.owed.iter().filter(|owed| owed.handoff == handoff.id).collect();
-    html! {
-        @if !facts.mismatches.is_empty() || !causes.is_empty() || !owed.is_empty() || is_spoiled {
-            section.cause.card.{ @if facts.mismatches.is_empty() && !is_root { "unsure" } @else { "bad" } } aria-label="What was found" {
-                @if is_root { p.over { span.badge.bad { "root cause of this workflow's failure" } } }
-                @for kind in &facts.mismatches { p.sentence { (capital(&words::kind(kind))) } }
-                @for (said, by) in said(handoff) { p.evidence { (said) " " span.faint { "(" (by) ")" } } }
-                @for cause in &causes { p.evidence { (words::kind(cause.kind.as_str())) ": " (cause.words) " " span.faint { "(confidence " (format!("{:.0} %", cause.confidence * 100.0)) ")" } } }
-                @for owed in &owed { p.evidence { "Owed, and never seen: " (owed.what) } }
-                @if let (true, Some(failure)) = (is_spoiled, failure) {
-                    p.evidence { "It rests on what broke: " a href=(link::handoff(&failure.cause.handoff)) { (words::kind(failure.cause.kind.as_str())) " at " (failure.cause.boundary) } }
-                }
-            }
-        }
-    }
-}
-
-/// What each side says of what it found.
-fn said<'a>(handoff: &Handoff<'a>) -> Vec<(&'a str, &'static str)> {
-    let mut said = Vec::new();
-    let senders = handoff.attempts.iter().map(|attempt| (attempt.span, "the sender"));
-    let receivers = handoff.deliveries.iter().map(|delivery| (delivery.span, "the receiver"));
-    for (span, by) in senders.chain(receivers) {
-        let findings = span.events.iter().filter(|event| {
-            event.name == names::EVALUATION_EVENT && event.attributes.text(names::EVALUATION_LABEL) == Some("fail")
-        });
-        for finding in findings {
-            if let Some(text) = finding.attributes.text(names::EVALUATION_EXPLANATION)
-                && !said.iter().any(|(known, _)| *known == text)
-            {
-                said.push((text, by));
-            }
-        }
-    }
-    said
-}
-
 fn neighbours(graph: &Graph<'_>, handoff: &Handoff<'_>) -> Markup {
     let inputs: Vec<&str> = handoff.attempts.last().map(|sent| sent.inputs().collect()).unwrap_or_default();
     let makers: Vec<&Handoff<'_>> = inputs.iter().filter_map(|hash| graph.maker(hash)).collect();
@@ -239,9 +228,4 @@ fn neighbours(graph: &Graph<'_>, handoff: &Handoff<'_>) -> Markup {
             }
         }
     }
-}
-
-fn capital(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }

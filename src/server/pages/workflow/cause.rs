@@ -29,7 +29,7 @@ pub(super) fn card(opened: &Opened, graph: &Graph<'_>) -> Markup {
                         span.soft { (spoils(failure)) }
                     }
                 }
-                None => p.sentence { (capital(&diagnosis.sentence())) "." },
+                None => p.sentence { (words::capital(&diagnosis.sentence())) "." },
             }
             @if let Some(failure) = &diagnosis.failure {
                 details #evidence { summary { "Evidence" } (evidence(opened, failure, graph)) }
@@ -51,7 +51,7 @@ pub(super) fn card(opened: &Opened, graph: &Graph<'_>) -> Markup {
 
 /// `Stale context at boundary writer<-researcher`.
 fn sentence(cause: &Cause) -> Markup {
-    html! { (capital(&words::kind(cause.kind.as_str()))) " at boundary " span.boundary { (cause.boundary) } }
+    html! { (words::capital(&words::kind(cause.kind.as_str()))) " at boundary " span.boundary { (cause.boundary) } }
 }
 
 fn spoils(failure: &Failure) -> String {
@@ -94,7 +94,7 @@ fn explains(failure: &Failure) -> Markup {
             p { "Nothing else that was found rests on it; " (spoils(failure)) "." }
         } @else {
             (causes(&failure.explains))
-            p.soft { (capital(&spoils(failure))) ", with evidence of their own or without; they are shaded below." }
+            p.soft { (words::capital(&spoils(failure))) ", with evidence of their own or without; they are shaded below." }
         }
     }
 }
@@ -128,11 +128,6 @@ fn records(opened: &Opened) -> Markup {
             }
         }
     }
-}
-
-fn capital(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 /// A word for a shell.

@@ -25,24 +25,17 @@ pub(super) fn plain(speaker: Speaker, unread: &[u8], max_args_len: usize) -> Opt
         _ => return None,
     };
     let mut spans = [Span::default(); MAX_ARGS - 1];
-    let (mut count, mut begin, mut at) = (0, start, start);
+    let (mut count, mut begin) = (0, start);
     let window = &unread[..unread.len().min(LONGEST_PLAIN)];
     let end = loop {
-        let byte = *window.get(at)?;
-        if byte > b' ' {
-            at += 1;
-            continue;
-        }
+        let at = begin + blank(&window[begin..])?;
         if at == begin {
             return None;
         }
         *spans.get_mut(count)? = Span::new(begin, at);
         count += 1;
-        match byte {
-            b' ' => {
-                at += 1;
-                begin = at;
-            }
+        match window[at] {
+            b' ' => begin = at + 1,
             b'\r' if window.get(at + 1) == Some(&b'\n') => break at,
             _ => return None,
         }
@@ -72,6 +65,23 @@ pub(super) fn plain(speaker: Speaker, unread: &[u8], max_args_len: usize) -> Opt
         (Speaker::Server, true) => Op::Hmsg(message),
     };
     Some(Head { op, line_len: (end + 2) as u32 })
+}
+
+/// Where the first byte is that is a blank or below it. Eight at once: nearly all of a control line is the letters of its
+/// subject.
+#[inline]
+fn blank(bytes: &[u8]) -> Option<usize> {
+    const ONES: u64 = u64::MAX / 255;
+    let (eights, rest) = bytes.as_chunks::<8>();
+    for (index, eight) in eights.iter().enumerate() {
+        let eight = u64::from_le_bytes(*eight);
+        // The high bit of each byte that is under 0x21. Those above the lowest may be wrong, as it borrows from them.
+        let under = eight.wrapping_sub(ONES * 0x21) & !eight & (ONES * 0x80);
+        if under != 0 {
+            return Some(index * 8 + under.trailing_zeros() as usize / 8);
+        }
+    }
+    rest.iter().position(|byte| *byte <= b' ').map(|at| eights.len() * 8 + at)
 }
 
 /// Reads a whole control line, which ends in LF.
@@ -219,6 +229,22 @@ mod tests {
         }
         assert_eq!(plain_ones, 20);
         assert_eq!(plain(Client, b"PUB abcdefg 12\r\n", 9), None, "over the limit");
+    }
+
+    #[test]
+    fn the_first_blank_is_found_wherever_it_is_and_whatever_is_around_it() {
+        for len in 0..40 {
+            for at in 0..len {
+                for (around, byte) in [(b'!', b' '), (0xff, 0), (0x80, b'\r'), (0xa0, 0x1f), (b'~', b' ')] {
+                    let mut bytes = vec![around; len];
+                    bytes[at] = byte;
+                    assert_eq!(blank(&bytes), Some(at), "{bytes:x?}");
+                    bytes[at..].fill(byte);
+                    assert_eq!(blank(&bytes), Some(at), "{bytes:x?}");
+                }
+            }
+            assert_eq!(blank(&vec![0xa0; len]), None);
+        }
     }
 
     #[test]

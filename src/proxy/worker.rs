@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Waker;
 use std::time::Duration;
 
+use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::{Notify, mpsc};
-use tokio::task::LocalSet;
 
 use super::correlate::Outlet;
 use super::counters::Counters;
@@ -74,8 +74,14 @@ pub(crate) fn start(
     outlet: Outlet,
     orders: mpsc::UnboundedReceiver<Order>,
 ) -> Result<std::thread::JoinHandle<()>, ProxyError> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(ProxyError::Thread)?;
+    let (started, has_started) = std::sync::mpsc::sync_channel(1);
     let run = move || {
+        // It can only be driven by the thread that made it.
+        let runtime = match Builder::new_current_thread().enable_all().build_local(LocalOptions::default()) {
+            Ok(runtime) => runtime,
+            Err(error) => return drop(started.send(Err(error))),
+        };
+        let _ = started.send(Ok(()));
         let desk = Desk { buffers: Buffers::default(), batch: Batch::default() };
         let worker = Rc::new(Worker {
             shared,
@@ -87,13 +93,14 @@ pub(crate) fn start(
             begun: Notify::new(),
             is_begun: Cell::new(false),
         });
-        let tasks = LocalSet::new();
-        tasks.block_on(&runtime, work(&worker, orders));
+        runtime.block_on(work(&worker, orders));
         // Connections that have not ended in time end here; each tells its observer.
-        drop(tasks);
+        drop(runtime);
         worker.ship(&mut worker.desk.borrow_mut().batch);
     };
-    std::thread::Builder::new().name(format!("proxy-{index}")).spawn(run).map_err(ProxyError::Thread)
+    let thread = std::thread::Builder::new().name(format!("proxy-{index}")).spawn(run).map_err(ProxyError::Thread)?;
+    let outcome = has_started.recv().unwrap_or_else(|_| Err(std::io::Error::other("it ended as it began")));
+    outcome.map_err(ProxyError::Thread).map(|()| thread)
 }
 
 async fn work(worker: &Rc<Worker>, mut orders: mpsc::UnboundedReceiver<Order>) {

@@ -180,7 +180,10 @@ impl Ledger {
         match open.receivers.iter().position(|receiver| receiver.number == arrived.receiver) {
             Some(index) => open.receivers[index].again(arrived),
             None if open.receivers.len() < MOST_RECEIVERS => {
-                open.receivers.push(Receiver::of(arrived, batch, is_inferred))
+                // Most handoffs have one, and thousands are open: room for four, as a list begins with, is most of them.
+                open.receivers.reserve_exact(usize::from(open.receivers.is_empty()));
+                let sent = open.sent.as_deref();
+                open.receivers.push(Receiver::of(arrived, batch, is_inferred, sent));
             }
             None => return,
         }
@@ -431,15 +434,24 @@ impl Ledger {
         }
     }
 
-    /// Nothing is open, so nothing refers to anything.
+    /// Nothing is open, so nothing refers to anything; and what many handoffs needed is given back.
     fn forget(&mut self) {
         self.order.clear();
         self.due.clear();
         self.replies.clear();
         self.reply_order.clear();
         self.bare.clear();
+        self.open.shrink_to(KEPT);
+        self.order.shrink_to(KEPT);
+        self.due.shrink_to(KEPT);
+        self.replies.shrink_to(KEPT);
+        self.reply_order.shrink_to(KEPT);
+        self.bare.shrink_to(KEPT);
     }
 }
+
+/// Handoffs for which room is kept while none is open.
+const KEPT: usize = 256;
 
 /// Receivers of one handoff that are told apart.
 const MOST_RECEIVERS: usize = 256;

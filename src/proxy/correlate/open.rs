@@ -106,7 +106,9 @@ pub(super) enum State {
 }
 
 impl Receiver {
-    pub(super) fn of(arrived: &Arrived, batch: &Batch, is_inferred: bool) -> Self {
+    pub(super) fn of(arrived: &Arrived, batch: &Batch, is_inferred: bool, sent: Option<&Task>) -> Self {
+        let subject = batch.text(arrived.subject);
+        let of_task = sent.map(|task| &task.subject).filter(|of_task| of_task.as_bytes() == subject);
         let said = arrived.said.as_ref().map(|said| Said {
             from: said.from.clone(),
             workflow: said.workflow.clone(),
@@ -117,7 +119,7 @@ impl Receiver {
             session: arrived.session,
             agent: arrived.agent.clone(),
             group: arrived.group.clone(),
-            subject: text(batch.text(arrived.subject)),
+            subject: of_task.map_or_else(|| text(subject), Arc::clone),
             template: arrived.template.clone(),
             server: arrived.server.clone(),
             first_at: arrived.at,
@@ -147,7 +149,13 @@ impl Receiver {
         self.deliveries += 1;
         self.delivery = arrived.delivery.unwrap_or(self.deliveries);
         self.session = arrived.session;
-        self.agent = arrived.agent.clone();
+        if self.agent != arrived.agent {
+            // Another instance has it now. What the one before did is no longer its addressee's, but seen all the same.
+            for climb in self.climbs.iter_mut().filter(|climb| climb.by.as_ref() == Some(&self.agent)) {
+                climb.by = None;
+            }
+            self.agent = arrived.agent.clone();
+        }
         self.last_at = arrived.at;
         if self.state == State::Refused {
             self.state = State::Delivered;

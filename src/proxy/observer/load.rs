@@ -6,8 +6,8 @@ use crate::model::HandoffId;
 ///
 /// Chosen by the last bits of the handoff's id, so that all who see a handoff choose alike, and one that is recorded is
 /// recorded whole. Where a part of a handoff does not show the id, the bits follow from what it does show: of a request,
-/// from its reply subject; of a message without headers, from its content. What goes into messages does not depend on
-/// the choice, and it comes before all work that only a record needs.
+/// from its reply subject; of a message without headers, from its content. The choice comes before all work that only a
+/// record needs. Messages get their headers all the same, and the trace of one that is not recorded is not sampled.
 #[derive(Debug, Default)]
 pub(crate) struct Load(AtomicU8);
 

@@ -3,13 +3,14 @@ use std::ops::Range;
 use super::ahead::Ahead;
 
 /// Bytes of a read buffer. A worker has a few, and lends one to a connection for as long as a frame is unfinished in it.
-pub(crate) const READ_BYTES: usize = 128 << 10;
+/// Room for several large messages, so that one write wakes its receiver for all of them; no more than a core's cache holds.
+pub(crate) const READ_BYTES: usize = 256 << 10;
 
 /// Buffers that are kept while nobody needs them.
 const SPARE: usize = 2;
 
 /// Largest buffer that is kept: one that has held a frame of 1 MiB.
-const KEPT_BYTES: usize = (1 << 20) + (READ_BYTES << 1);
+const KEPT_BYTES: usize = (1 << 20) + READ_BYTES;
 
 /// A piece of what is to be written: of the bytes that were read, or of those that were made.
 #[derive(Clone, Debug, PartialEq, Eq)]

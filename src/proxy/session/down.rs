@@ -69,6 +69,7 @@ pub(super) fn walk(pipe: &mut Pipe, talk: &mut Talk, desk: &mut Desk, worker: &W
                     _ => {}
                 }
                 at += head.len();
+                pipe.usual = head.len();
             }
             Parsed::Body { head, missing } => {
                 let large = head.len() > super::buffers::READ_BYTES;

@@ -8,6 +8,9 @@ use crate::proxy::stream::Stream;
 /// Least room that a read is given.
 const ROOM: usize = 16 << 10;
 
+/// From this length on, a read ends with a frame if it can.
+const LONG: usize = 8 << 10;
+
 /// A list of slices for one write. More only cost the kernel time.
 const SLICES: usize = 64;
 
@@ -26,6 +29,8 @@ pub(crate) struct Pipe {
     pub(crate) sent: usize,
     /// Bytes that the unfinished frame still lacks, where that is known.
     pub(crate) missing: usize,
+    /// Bytes of the last frame, most likely of the next one too.
+    pub(crate) usual: usize,
     pub(crate) parser: Parser,
     /// The body that is passing piecemeal.
     pub(crate) passing: Option<Passing>,
@@ -76,6 +81,7 @@ impl Pipe {
             end: 0,
             sent: 0,
             missing: 0,
+            usual: 0,
             parser: Parser::new(speaker, max_line),
             passing: None,
             opaque: false,
@@ -114,8 +120,9 @@ impl Pipe {
 
     /// Reads what is there behind the unfinished frame.
     pub(crate) fn poll_read(&mut self, cx: &mut Context<'_>, from: &mut Stream, shared: &mut Buffers) -> Poll<Read> {
-        self.make_room(shared);
-        let polled = from.poll_read(cx, &mut self.buffer[self.end..]);
+        let room = self.make_room(shared);
+        let until = self.end + room;
+        let polled = from.poll_read(cx, &mut self.buffer[self.end..until]);
         let read = match polled {
             Poll::Pending => {
                 self.give_back(shared);
@@ -132,20 +139,22 @@ impl Pipe {
         Poll::Ready(read)
     }
 
-    fn make_room(&mut self, shared: &mut Buffers) {
+    /// Sees to it that there is room, and says how much of it to read.
+    fn make_room(&mut self, shared: &mut Buffers) -> usize {
         if self.buffer.is_empty() {
             self.buffer = shared.lend();
         }
-        if self.buffer.len() - self.end >= ROOM.max(self.missing.min(READ_BYTES)) {
-            return;
+        let least = if self.missing > 0 { self.missing.min(READ_BYTES) } else { ROOM };
+        if self.buffer.len() - self.end < least {
+            self.buffer.copy_within(self.start..self.end, 0);
+            self.end -= self.start;
+            self.start = 0;
+            let wanted = self.end + self.missing.max(ROOM);
+            if self.buffer.len() < wanted {
+                self.buffer.resize(wanted.next_multiple_of(READ_BYTES), 0);
+            }
         }
-        self.buffer.copy_within(self.start..self.end, 0);
-        self.end -= self.start;
-        self.start = 0;
-        let wanted = self.end + self.missing.max(ROOM);
-        if self.buffer.len() < wanted {
-            self.buffer.resize(wanted.next_multiple_of(READ_BYTES), 0);
-        }
+        whole_frames(self.buffer.len() - self.end, self.missing, self.usual)
     }
 
     /// Returns the buffer if nothing unfinished is in it.
@@ -218,5 +227,30 @@ impl Pipe {
                 }
             }
         }
+    }
+}
+
+/// How much of the room to read, so that it ends with a frame if the next ones are as long as the last: the beginning of
+/// a long one would have to be moved to have room for its end.
+fn whole_frames(room: usize, missing: usize, usual: usize) -> usize {
+    if usual < LONG || missing > room {
+        return room;
+    }
+    let whole = missing + (room - missing) / usual * usual;
+    if whole == 0 { room } else { whole }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_read_ends_with_a_frame_where_frames_are_long() {
+        assert_eq!(whole_frames(1000, 0, 128), 1000, "short ones cost little to move");
+        assert_eq!(whole_frames(131_072, 0, 65_582), 65_582);
+        assert_eq!(whole_frames(131_072, 92, 65_000), 92 + 2 * 65_000);
+        assert_eq!(whole_frames(16_384, 92, 65_000), 92, "the next would not be whole");
+        assert_eq!(whole_frames(16_384, 0, 65_000), 16_384, "nor is this one, however it is read");
+        assert_eq!(whole_frames(16_384, 20_000, 65_000), 16_384);
     }
 }

@@ -119,6 +119,7 @@ impl Walk<'_> {
             Parsed::Frame(head) => {
                 self.frame(&head);
                 self.at += head.len();
+                self.pipe.usual = head.len();
                 Step::Next
             }
             Parsed::Body { head, missing } => match head.message() {

@@ -40,7 +40,11 @@ fn main() {
     if !is_there {
         let begun = Instant::now();
         for part in (0..handoffs).step_by(5_000) {
-            store.insert_blocking((part..(part + 5_000).min(handoffs)).flat_map(spans).collect()).unwrap();
+            store
+                .insert_blocking(
+                    (part..(part + 5_000).min(handoffs)).flat_map(|number| spans(number, handoffs)).collect(),
+                )
+                .unwrap();
         }
         store.insert_blocking(large()).unwrap();
         println!("{handoffs} handoffs put in within {:.0} s", begun.elapsed().as_secs_f64());
@@ -52,7 +56,7 @@ fn main() {
     let server = runtime.block_on(Server::start(store, options)).unwrap();
     let at = server.addresses().http;
     let pick = |turn: u64| turn.wrapping_mul(2_654_435_761) % handoffs.max(1);
-    let pages: [(&str, &dyn Fn(u64) -> String); 9] = [
+    let pages: [(&str, &dyn Fn(u64) -> String); 15] = [
         ("workflows", &|_| "/".to_owned()),
         ("workflows, a page further", &|turn| format!("/?offset={}", 50 * turn)),
         ("workflows, last 15 min", &|_| "/?range=15m".to_owned()),
@@ -60,17 +64,23 @@ fn main() {
         ("workflows, by boundary", &|_| "/?q=from%20%3D%20planner%20AND%20verdict%20%3D%20mismatched".to_owned()),
         ("a workflow", &|turn| format!("/workflows/wf-{}", pick(turn) / A_WORKFLOW)),
         ("a handoff", &|turn| format!("/handoffs/{}", Told::id(pick(turn) + 1))),
+        ("agents", &|_| "/agents".to_owned()),
+        ("agents, last 24 h", &|_| "/agents?range=24h".to_owned()),
+        ("a boundary", &|_| "/agents?from=planner&to=writer".to_owned()),
+        ("statistics", &|_| "/stats".to_owned()),
+        ("statistics, last 24 h", &|_| "/stats?range=24h".to_owned()),
+        ("the same, beside the day before", &|_| "/stats?range=24h&against=before".to_owned()),
         ("a workflow of 10,000 spans", &|_| "/workflows/large".to_owned()),
         ("the same, in one span", &|turn| format!("/workflows/large?span={:016x}", (2_000_000_000 + turn) * 4 + 2)),
     ];
-    println!("{:<28}{:>10}{:>10}{:>10}", "page", "first ms", "p50 ms", "p95 ms");
+    println!("{:<34}{:>10}{:>10}{:>10}", "page", "first ms", "p50 ms", "p95 ms");
     for (name, path) in pages {
         let first = get(at, &path(0));
         let mut taken: Vec<Duration> = (1..=TIMES).map(|turn| get(at, &path(turn))).collect();
         taken.sort_unstable();
         let ms = |time: Duration| time.as_secs_f64() * 1e3;
         println!(
-            "{name:<28}{:>10.1}{:>10.1}{:>10.1}",
+            "{name:<34}{:>10.1}{:>10.1}{:>10.1}",
             ms(first),
             ms(taken[taken.len() / 2]),
             ms(taken[taken.len() * 95 / 100])
@@ -90,10 +100,20 @@ fn get(at: SocketAddr, path: &str) -> Duration {
     begun.elapsed()
 }
 
-fn spans(number: u64) -> impl Iterator<Item = Span> {
+const DAY_MS: u64 = 24 * 3_600_000;
+
+/// Since the time that samples count from, in milliseconds.
+fn now_ms() -> u64 {
+    wilco::model::Timestamp::now().unix_nanos().saturating_sub(stored::NOON) / 1_000_000
+}
+
+fn spans(number: u64, handoffs: u64) -> impl Iterator<Item = Span> {
     let place = number % A_WORKFLOW;
     let (from, to) = [("planner", "researcher"), ("planner", "writer"), ("writer", "reviewer")][place as usize % 3];
-    let mut told = Told::new(number + 1, &format!("wf-{}", number / A_WORKFLOW), from, to)
+    // Evenly over the last two days, the last one just now.
+    let at_ms = now_ms().saturating_sub(2 * DAY_MS - 2 * DAY_MS * (number + 1) / handoffs);
+    let told = Told::new(number + 1, &format!("wf-{}", number / A_WORKFLOW), from, to);
+    let mut told = Told { at_ms, ..told }
         .with("wilco.intent.sent", r#"{"goal":"find_sources","constraints":{"max":5,"since":"2025-01-01"}}"#)
         .with("wilco.context.age_ms", 12.5);
     if place > 0 {

@@ -5,31 +5,24 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use wilco::server::{Server, ServerOptions};
-use wilco::store::{Store, StoreOptions};
-
 #[path = "support/http.rs"]
 #[allow(dead_code)]
 mod http;
+#[path = "support/running.rs"]
+#[allow(dead_code)]
+mod running;
 #[path = "support/stored.rs"]
 #[allow(dead_code)]
 mod stored;
 
 use http::Reply;
+use running::Running;
 use stored::{NOON, Told};
 
 /// Asks a server for pages; it knows these handoffs.
-async fn ask(told: Vec<Told>, paths: &'static [&'static str]) -> Vec<Reply> {
-    let store = Store::in_memory(StoreOptions::default()).unwrap();
-    store.insert(told.iter().flat_map(Told::spans).collect()).await.unwrap();
-    let free = "127.0.0.1:0".parse().unwrap();
-    let options = ServerOptions::default().http(free).otlp_http(free).otlp_grpc(None);
-    let server = Server::start(store, options).await.unwrap();
-    let at = server.addresses().http;
-    let asked = move || paths.iter().map(|path| http::get(at, path)).collect();
-    let answers = tokio::task::spawn_blocking(asked).await.unwrap();
-    server.close(Duration::from_secs(5)).await;
-    answers
+fn ask(told: Vec<Told>, paths: &[&str]) -> Vec<Reply> {
+    let running = Running::with(told.iter().flat_map(Told::spans));
+    paths.iter().map(|path| running.get(path)).collect()
 }
 
 /// Milliseconds from the time of the samples to so long ago.
@@ -42,8 +35,8 @@ fn at(number: u64, minutes: u64, from: &'static str, to: &'static str) -> Told {
     Told { at_ms: ago(minutes), ..Told::new(number, &format!("wf-{number}"), from, to) }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_graph_leads_to_a_boundary_and_from_there_to_what_broke() {
+#[test]
+fn the_graph_leads_to_a_boundary_and_from_there_to_what_broke() {
     let told = vec![
         at(1, 1, "planner", "writer"),
         at(2, 2, "planner", "writer").found("stale_context").with("wilco.context.age_ms", 12_000.0),
@@ -56,7 +49,7 @@ async fn the_graph_leads_to_a_boundary_and_from_there_to_what_broke() {
         "/agents?range=1h&from=planner&to=writer",
         "/agents.json?range=1h&from=planner&to=writer",
     ];
-    let replies = ask(told, paths).await;
+    let replies = ask(told, paths);
     assert!(replies.iter().all(|reply| reply.status == 200), "{replies:?}");
     let graph = &replies[0].body;
     let link = "/agents?range=1h&amp;from=planner&amp;to=writer";
@@ -81,8 +74,8 @@ async fn the_graph_leads_to_a_boundary_and_from_there_to_what_broke() {
     assert_eq!(twin["boundaries"].as_array().unwrap().len(), 2);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn every_box_line_and_label_of_the_graph_has_its_place() {
+#[test]
+fn every_box_line_and_label_of_the_graph_has_its_place() {
     // A chain with one hop back, a hop to oneself, a way past a layer, and two names of unlike length.
     let hops = [
         ("planner", "researcher"),
@@ -95,7 +88,7 @@ async fn every_box_line_and_label_of_the_graph_has_its_place() {
     ];
     let mut told: Vec<Told> = (1..).zip(hops).map(|(number, (from, to))| at(number, number, from, to)).collect();
     told[3].mismatches.push("stale_context");
-    let page = &ask(told, &["/agents?from=planner&to=writer"]).await[0].body;
+    let page = &ask(told, &["/agents?from=planner&to=writer"])[0].body;
     let start = page.find("<figure class=\"graph\">").unwrap();
     let drawn = &page[start..start + page[start..].find("<figcaption>").unwrap()];
     let lines = drawn.replace('<', "\n<");
@@ -105,15 +98,15 @@ async fn every_box_line_and_label_of_the_graph_has_its_place() {
     );
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn one_time_is_compared_with_another() {
+#[test]
+fn one_time_is_compared_with_another() {
     let told = vec![
         at(1, 5, "planner", "writer").found("stale_context"),
         at(2, 6, "planner", "writer"),
         // The hour before: all was well, once.
         at(3, 70, "planner", "writer"),
     ];
-    let replies = ask(told, &["/stats?range=1h&against=before", "/stats.json?range=1h&against=before", "/stats"]).await;
+    let replies = ask(told, &["/stats?range=1h&against=before", "/stats.json?range=1h&against=before", "/stats"]);
     let page = &replies[0].body;
     assert!(page.contains("title=\"was 0 %\">▲ new</span>"), "{page}");
     assert!(page.contains("2 <span class=\"change faint\" title=\"was 1\">▲ 100 %</span>"), "{page}");
@@ -126,23 +119,38 @@ async fn one_time_is_compared_with_another() {
     assert!(replies[2].body.contains("Choose a time range to compare it"));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn names_of_strangers_are_shown_and_never_obeyed() {
+#[test]
+fn names_of_strangers_are_shown_and_never_obeyed() {
     let name = "<img src=x onerror=alert(1)>";
     let paths =
         &["/agents", "/stats", "/agents?from=%3Cimg%20src%3Dx%20onerror%3Dalert%281%29%3E&to=%22%3E%3Cscript%3E"];
-    for reply in ask(vec![at(1, 1, name, "b\"&'<script>")], paths).await {
+    for reply in ask(vec![at(1, 1, name, "b\"&'<script>")], paths) {
         assert_eq!(reply.status, 200);
         assert!(reply.body.contains("&lt;img src=x onerror=alert(1)&gt;"), "{}", reply.body);
         assert!(!reply.body.contains("<img") && !reply.body.contains("<script>"), "{}", reply.body);
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn where_nothing_is_known_the_pages_say_so() {
+#[test]
+fn a_boundary_of_an_agent_that_nobody_named_can_be_opened() {
+    let mut spans: Vec<_> = at(1, 1, "planner", "writer").found("refused").spans().into();
+    for span in &mut spans {
+        let kept = span.attributes.iter().filter(|(name, _)| *name != "wilco.handoff.from");
+        span.attributes = kept.map(|(name, value)| (name.to_owned(), value.clone())).collect();
+    }
+    let running = Running::with(spans);
+    let graph = running.get("/agents").body;
+    let link = "/agents?from=&amp;to=writer";
+    assert!(graph.contains(&format!("href=\"{link}\" aria-label=\"writer&lt;-(not told): 1 handoff")), "{graph}");
+    let boundary = running.get("/agents?from=&to=writer").body;
+    assert!(boundary.contains("writer&lt;-(not told)") && boundary.contains(&Told::id(1)), "{boundary}");
+    assert!(boundary.contains("href=\"/agents?range=1h&amp;from=&amp;to=writer\""), "{boundary}");
+}
+
+#[test]
+fn where_nothing_is_known_the_pages_say_so() {
     let replies =
-        ask(vec![], &["/agents", "/stats?range=1h&against=week", "/agents?range=1h&from=a&to=b", "/agents?range=soon"])
-            .await;
+        ask(vec![], &["/agents", "/stats?range=1h&against=week", "/agents?range=1h&from=a&to=b", "/agents?range=soon"]);
     assert_eq!(replies.iter().map(|reply| reply.status).collect::<Vec<_>>(), [200, 200, 200, 400]);
     assert!(replies[0].body.contains("Nobody handed anything over."));
     assert!(replies[1].body.contains("Nothing was handed over"));

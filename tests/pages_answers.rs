@@ -3,69 +3,27 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test, which is what is wanted")]
 #![cfg(feature = "server")]
 
-use std::net::SocketAddr;
-use std::time::Duration;
-
 use wilco::model::{AttributeValue, SpanEvent, SpanStatus};
-use wilco::server::{Addresses, Server, ServerOptions, Token};
-use wilco::store::{Store, StoreOptions};
+use wilco::server::Token;
 
 #[path = "support/http.rs"]
 #[allow(dead_code)]
 mod http;
+#[path = "support/running.rs"]
+#[allow(dead_code)]
+mod running;
 #[path = "support/stored.rs"]
 #[allow(dead_code)]
 mod stored;
 
-use http::{Reply, escape, request};
+use http::{escape, request};
+use running::Running;
 use stored::Told;
 
 const TOKEN: &str = "a-token-for-tests";
 
 /// A name, or an intent, of somebody who wants to run something in a reader's browser.
 const HOSTILE: &str = "</title><script>alert(1)</script><img src=x onerror=alert(2)>\"'&<svg/onload=alert(3)>";
-
-struct Running {
-    store: Store,
-    at: Addresses,
-    runtime: tokio::runtime::Runtime,
-    server: Option<Server>,
-}
-
-impl Running {
-    fn start(change: impl FnOnce(ServerOptions) -> ServerOptions) -> Self {
-        let store = Store::in_memory(StoreOptions::default()).unwrap();
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-        let any: SocketAddr = "127.0.0.1:0".parse().unwrap();
-        let options = change(ServerOptions::default().http(any).otlp_http(any).otlp_grpc(Some(any)));
-        let server = runtime.block_on(Server::start(store.clone(), options)).unwrap();
-        Self { store, at: server.addresses(), runtime, server: Some(server) }
-    }
-
-    /// As a browser asks.
-    fn get(&self, path: &str) -> Reply {
-        self.get_with(path, &[])
-    }
-
-    fn get_with(&self, path: &str, more: &[(&str, &str)]) -> Reply {
-        let headers: Vec<_> = [("accept", "text/html,*/*")].into_iter().chain(more.iter().copied()).collect();
-        request(self.at.http, "GET", path, &headers, b"").unwrap()
-    }
-
-    fn form(&self, path: &str, body: &str, more: &[(&str, &str)]) -> Reply {
-        let kind = [("content-type", "application/x-www-form-urlencoded"), ("accept", "text/html")];
-        let headers: Vec<_> = kind.into_iter().chain(more.iter().copied()).collect();
-        request(self.at.http, "POST", path, &headers, body.as_bytes()).unwrap()
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        if let Some(server) = self.server.take() {
-            self.runtime.block_on(server.close(Duration::from_secs(5)));
-        }
-    }
-}
 
 /// A workflow with a failure in the middle, and one without.
 fn filled() -> Running {
@@ -193,6 +151,18 @@ fn every_page_has_a_twin_for_programs() {
     let handoff = running.get(&format!("/handoffs/{}.json", Told::id(2))).json();
     assert_eq!(handoff["handoff"]["mismatches"][0], "misunderstood");
     assert!(handoff["intent"].as_array().unwrap().iter().any(|row| row["outcome"] == "different"), "{handoff}");
+    // All that the page shows, in the same words; what both sides found is told once.
+    let finding = &handoff["findings"][0];
+    assert_eq!((&finding["kind"], handoff["findings"].as_array().unwrap().len()), (&"misunderstood".into(), 1));
+    assert_eq!(handoff["why"]["cause"], Told::id(2));
+    assert_eq!(handoff["why"]["sentence"], workflow["sentence"]);
+    assert!(handoff["ladder"].as_array().unwrap().iter().all(|climb| climb["after_ms"].is_number()), "{handoff}");
+    assert_eq!(handoff["context"][0]["name"], "crm");
+    for (path, time) in [("/workflows.json", "/spark/until"), ("/stats.json", "/until"), ("/agents.json", "/from")] {
+        let twin = running.get(path).json();
+        let time = twin.pointer(time).and_then(|time| time.as_str()).unwrap_or_else(|| panic!("{path}: {twin}"));
+        assert!(time.ends_with('Z'), "{path}: {time}");
+    }
     let wrong = running.get("/workflows.json?q=from");
     assert_eq!((wrong.status, wrong.json()["column"].as_u64()), (400, Some(5)));
     assert_eq!(running.get("/workflows/none.json").json()["error"], "no workflow or trace \"none.json\" is known");

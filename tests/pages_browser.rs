@@ -1,15 +1,16 @@
 //! The pages in a real browser: Chromium without a window, driven by `tests/node/pages.mjs`.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test, which is what is wanted")]
-#![cfg(feature = "cli")]
+#![cfg(all(feature = "cli", unix))]
 
-use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 
 use wilco::model::{AttributeValue, Span, SpanStatus};
 
+#[path = "support/dev.rs"]
+#[allow(dead_code)]
+mod dev;
 #[path = "support/http.rs"]
 #[allow(dead_code)]
 mod http;
@@ -18,9 +19,11 @@ mod http;
 mod stored;
 mod support;
 
+use dev::{Dev, wilco};
 use http::escape;
 use stored::Told;
 use support::process::Peer;
+use support::{PATIENCE, poll};
 
 /// Waits until the person has seen all; each step has a patience of its own.
 #[track_caller]
@@ -34,24 +37,17 @@ fn until_done(person: &mut Peer) {
     }
 }
 
-/// `wilco serve` on ports of its own. Dropping it kills it.
-struct Serve {
-    process: Child,
+/// A running `wilco dev`, with agents to connect to it.
+struct Stage {
+    dev: Dev,
     pages: String,
     otlp: SocketAddr,
 }
 
-impl Serve {
+impl Stage {
     fn start() -> Self {
-        let any = "127.0.0.1:0";
-        let mut process = wilco(&["serve", "--http", any, "--otlp-http", any, "--otlp-grpc", any, "--db", ":memory:"])
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(process.stdout.take().unwrap()).lines().map(Result::unwrap);
-        let mut after = |prefix: &str| lines.find_map(|line| Some(line.strip_prefix(prefix)?.to_owned())).unwrap();
-        let otlp = after("otlp  http://").parse().unwrap();
-        Self { otlp, pages: after("pages "), process }
+        let dev = Dev::start(&[]);
+        Self { pages: dev.url(), otlp: dev.otlp, dev }
     }
 
     fn tell(&self, spans: &[Span]) {
@@ -65,8 +61,9 @@ impl Serve {
 
     /// Agents of a newsroom hand over to each other, and break things in six ways.
     fn run_agents(&self, workflows: &str) {
-        let otlp = format!("http://{}", self.otlp);
-        let output = wilco(&["demo", "--workflows", workflows, "--seed", "7", "--otlp", &otlp]).output().unwrap();
+        let (nats, otlp) = (self.dev.nats(), self.dev.otlp());
+        let demo = ["demo", "--workflows", workflows, "--seed", "7", "--nats", &nats, "--otlp", &otlp];
+        let output = wilco(&demo).output().unwrap();
         assert_eq!(output.status.code(), Some(1), "{output:?}");
     }
 
@@ -78,7 +75,7 @@ impl Serve {
             row["sentence"].as_str().is_some_and(|sentence| sentence.starts_with("stale context"))
         };
         // What takes long to diagnose is there the next time.
-        let failed = support::poll(support::PATIENCE, || {
+        let failed = poll(PATIENCE, || {
             let list = http::get(at, "/workflows.json").json();
             list["workflows"].as_array().unwrap().iter().find(|row| is_stale(row)).cloned()
         });
@@ -97,7 +94,7 @@ impl Serve {
         self.visit_and_keep(&screenshots(), scenario, &paths)
     }
 
-    /// As [`Serve::visit`]; what was seen is kept in this folder.
+    /// As [`Stage::visit`]; what was seen is kept in this folder.
     fn visit_and_keep(&self, folder: &Path, scenario: &str, paths: &[String]) -> Option<Peer> {
         let Some(chromium) = chromium() else {
             support::skip("no Chromium");
@@ -108,20 +105,6 @@ impl Serve {
         let arguments: Vec<&str> = first.into_iter().chain(paths.iter().map(String::as_str)).collect();
         support::node::spawn_with("pages.mjs", &arguments, &[("CHROMIUM", chromium.to_str().unwrap())])
     }
-}
-
-impl Drop for Serve {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-fn wilco(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_wilco"));
-    command.args(arguments).env_remove("WILCO_SERVER").env_remove("WILCO_TOKEN").env_remove("NATS_URL");
-    command.env("RUST_LOG", "off");
-    command
 }
 
 fn chromium() -> Option<PathBuf> {
@@ -138,29 +121,29 @@ fn screenshots() -> PathBuf {
 
 #[test]
 fn a_person_sees_workflows_come_filters_and_goes_down_to_the_slot_that_differs() {
-    let serve = Serve::start();
-    let Some(mut person) = serve.visit("live", &[]) else { return };
+    let stage = Stage::start();
+    let Some(mut person) = stage.visit("live", &[]) else { return };
     person.expect("EMPTY");
-    serve.run_agents("12");
+    stage.run_agents("12");
     person.tell("look");
     person.expect("ROWS");
-    serve.tell(&Told::new(1, "one-more", "planner", "newsroom").spans());
+    stage.tell(&Told::new(1, "one-more", "planner", "newsroom").spans());
     person.tell("look");
     until_done(&mut person);
 }
 
 #[test]
 fn without_the_script_all_of_it_works_by_links_and_forms() {
-    let serve = Serve::start();
-    serve.run_agents("8");
-    let Some(mut person) = serve.visit("still", &[]) else { return };
+    let stage = Stage::start();
+    stage.run_agents("8");
+    let Some(mut person) = stage.visit("still", &[]) else { return };
     until_done(&mut person);
 }
 
 #[test]
 fn names_and_intents_full_of_html_run_nothing_and_break_no_page() {
     const HOSTILE: &str = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'&</td></table>";
-    let serve = Serve::start();
+    let stage = Stage::start();
     let mut spans: Vec<Span> = Told::new(1, HOSTILE, "planner", "writer").found("misunderstood").spans().into();
     for span in &mut spans {
         for name in ["wilco.handoff.from", "wilco.handoff.to", "gen_ai.agent.name", "wilco.handoff.reason"] {
@@ -173,17 +156,17 @@ fn names_and_intents_full_of_html_run_nothing_and_break_no_page() {
         span.status = SpanStatus::Error(HOSTILE.to_owned());
     }
     spans.push(stored::root(HOSTILE, 0, 50, HOSTILE, false));
-    serve.tell(&spans);
+    stage.tell(&spans);
     let workflow = format!("/workflows/{}", escape(HOSTILE));
     let handoff = format!("/handoffs/{}", Told::id(1));
     let agents = format!("/agents?from={0}&to={0}", escape(HOSTILE));
-    let Some(mut person) = serve.visit("hostile", &["/", &workflow, &handoff, &agents, "/stats"]) else { return };
+    let Some(mut person) = stage.visit("hostile", &["/", &workflow, &handoff, &agents, "/stats"]) else { return };
     until_done(&mut person);
 }
 
 #[test]
 fn a_workflow_of_ten_thousand_spans_opens_at_once() {
-    let serve = Serve::start();
+    let stage = Stage::start();
     let mut spans: Vec<Span> = Vec::new();
     for number in 0..400 {
         let mut told = Told {
@@ -204,10 +187,33 @@ fn a_workflow_of_ten_thousand_spans_opens_at_once() {
         }
         spans.extend([sender, receiver]);
     }
-    serve.tell(&spans);
-    let Some(mut person) = serve.visit("large", &["/workflows/large"]) else { return };
+    stage.tell(&spans);
+    let Some(mut person) = stage.visit("large", &["/workflows/large"]) else { return };
     let took = person.expect("OPENED");
     support::note(&format!("opened in {took} ms by a program that is built for tests"));
+    until_done(&mut person);
+}
+
+/// Words of a hundred different agents: names that differ in numbers alone would be one kind.
+fn hundred_names() -> Vec<&'static str> {
+    let (firsts, seconds) = (
+        ["market", "legal", "price", "weather", "supply", "travel", "news", "risk", "tax", "energy"],
+        ["reader", "writer", "checker", "planner", "finder", "judge", "editor", "scout", "clerk", "guide"],
+    );
+    let names = firsts.iter().flat_map(|first| seconds.iter().map(move |second| format!("{first}-{second}")));
+    names.map(|name| &*name.leak()).collect()
+}
+
+#[test]
+fn a_fan_out_to_a_hundred_different_agents_stays_readable() {
+    let stage = Stage::start();
+    let names = hundred_names();
+    let fan = (1..).zip(&names).flat_map(|(number, name)| {
+        let told = Told { at_ms: number, ..Told::new(number, "fan", "planner", name).lasting(1_000 + number * 3) };
+        if number == 77 { told.found("stale_context") } else { told }.spans()
+    });
+    stage.tell(&fan.collect::<Vec<_>>());
+    let Some(mut person) = stage.visit("fan", &["/workflows/fan", "/agents", names[76]]) else { return };
     until_done(&mut person);
 }
 
@@ -216,21 +222,21 @@ const AGENTS: [&str; 4] = ["planner", "researcher", "writer", "reviewer"];
 #[test]
 #[ignore = "makes the pictures of the README: bash tests/screenshots.sh"]
 fn pictures_for_the_readme() {
-    let serve = Serve::start();
-    serve.run_agents("12");
-    let mut person = serve.visit_and_keep(Path::new("src/docs/images"), "pictures", &serve.paths()).expect("a browser");
+    let stage = Stage::start();
+    stage.run_agents("12");
+    let mut person = stage.visit_and_keep(Path::new("src/docs/images"), "pictures", &stage.paths()).expect("a browser");
     until_done(&mut person);
 }
 
 #[test]
 fn every_page_fits_screens_from_a_phone_to_a_wall() {
-    let serve = Serve::start();
-    serve.run_agents("12");
-    let mut paths = serve.paths();
+    let stage = Stage::start();
+    stage.run_agents("12");
+    let mut paths = stage.paths();
     paths.push(format!("wrong={}", escape("/?q=from = ")));
     paths.push(format!("agents={}", escape("/agents")));
     paths.push(format!("boundary={}", escape("/agents?from=planner&to=researcher")));
     paths.push(format!("stats={}", escape("/stats?range=1h&against=before")));
-    let Some(mut person) = serve.visit_and_keep(&screenshots(), "sizes", &paths) else { return };
+    let Some(mut person) = stage.visit_and_keep(&screenshots(), "sizes", &paths) else { return };
     until_done(&mut person);
 }

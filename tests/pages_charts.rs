@@ -3,32 +3,26 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test, which is what is wanted")]
 #![cfg(feature = "server")]
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use wilco::model::{AttributeValue, Resource, Span, SpanEvent, Timestamp};
-use wilco::server::{Server, ServerOptions};
-use wilco::store::{Store, StoreOptions};
 
 #[path = "support/http.rs"]
 #[allow(dead_code)]
 mod http;
+#[path = "support/running.rs"]
+#[allow(dead_code)]
+mod running;
 #[path = "support/stored.rs"]
 #[allow(dead_code)]
 mod stored;
 
+use running::Running;
 use stored::Told;
 
 /// What a page shows of these spans.
 fn page(spans: Vec<Span>, path: &str) -> String {
-    let store = Store::in_memory(StoreOptions::default()).unwrap();
-    store.insert_blocking(spans).unwrap();
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    let any: SocketAddr = "127.0.0.1:0".parse().unwrap();
-    let options = ServerOptions::default().http(any).otlp_http(any).otlp_grpc(None);
-    let server = runtime.block_on(Server::start(store, options)).unwrap();
-    let headers = [("accept", "text/html")];
-    let reply = http::request(server.addresses().http, "GET", path, &headers, b"").unwrap();
+    let reply = Running::with(spans).get(path);
     assert_eq!(reply.status, 200, "{reply:?}");
     reply.body
 }

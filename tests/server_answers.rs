@@ -14,52 +14,26 @@ use prost::Message;
 use serde_json::Value;
 use wilco::client::ClientError;
 use wilco::model::{Span, Timestamp};
-use wilco::server::{Addresses, Server, ServerError, ServerOptions, Token};
+use wilco::server::{Server, ServerError, ServerOptions, Token};
 use wilco::store::{Store, StoreOptions};
 use wilco::workflows::{Workflows, WorkflowsError};
 
 #[path = "support/http.rs"]
 #[allow(dead_code)]
 mod http;
+#[path = "support/running.rs"]
+#[allow(dead_code)]
+mod running;
 #[path = "support/stored.rs"]
 #[allow(dead_code)]
 mod stored;
 
 use http::{escape, get, post};
+use running::Running;
 use stored::Told;
 
 const PROTOBUF: (&str, &str) = ("content-type", "application/x-protobuf");
 const JSON: (&str, &str) = ("content-type", "application/json");
-
-/// A server on ports of its own, over a store in memory.
-struct Running {
-    store: Store,
-    at: Addresses,
-    runtime: tokio::runtime::Runtime,
-    server: Option<Server>,
-}
-
-impl Running {
-    fn start(change: impl FnOnce(ServerOptions) -> ServerOptions) -> Self {
-        Self::over(Store::in_memory(StoreOptions::default()).unwrap(), change)
-    }
-
-    fn over(store: Store, change: impl FnOnce(ServerOptions) -> ServerOptions) -> Self {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-        let any: SocketAddr = "127.0.0.1:0".parse().unwrap();
-        let options = change(ServerOptions::default().http(any).otlp_http(any).otlp_grpc(Some(any)));
-        let server = runtime.block_on(Server::start(store.clone(), options)).unwrap();
-        Self { store, at: server.addresses(), runtime, server: Some(server) }
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        if let Some(server) = self.server.take() {
-            self.runtime.block_on(server.close(Duration::from_secs(5)));
-        }
-    }
-}
 
 /// The spans as an OTLP/protobuf request.
 fn protobuf(spans: &[Span]) -> Vec<u8> {

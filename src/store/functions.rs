@@ -120,15 +120,18 @@ impl Aggregate<Sample, Option<f64>> for Percentile {
     }
 
     fn finalize(&self, _: &mut Context<'_>, sample: Option<Sample>) -> Result<Option<f64>> {
-        let Some(Sample { mut values, percent }) = sample else { return Ok(None) };
-        if values.is_empty() {
-            return Ok(None);
-        }
-        let rank = (percent / 100.0 * values.len() as f64).ceil().max(1.0) as usize - 1;
-        let rank = rank.min(values.len() - 1);
-        let (_, value, _) = values.select_nth_unstable_by(rank, f64::total_cmp);
-        Ok(Some(*value))
+        Ok(sample.and_then(|Sample { mut values, percent }| nearest_rank(&mut values, percent)))
     }
+}
+
+/// The smallest value that so many percent of all are not over. `None` of none.
+pub(super) fn nearest_rank(values: &mut [f64], percent: f64) -> Option<f64> {
+    if values.is_empty() {
+        return None;
+    }
+    let rank = (percent / 100.0 * values.len() as f64).ceil().max(1.0) as usize - 1;
+    let at = rank.min(values.len() - 1);
+    Some(*values.select_nth_unstable_by(at, f64::total_cmp).1)
 }
 
 #[cfg(test)]

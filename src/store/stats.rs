@@ -1,7 +1,11 @@
-use rusqlite::{Connection, Row, params};
+use std::collections::HashMap;
+
+use rusqlite::{Connection, params};
 
 use super::StoreError;
-use super::words::mismatch_words;
+use super::functions::nearest_rank;
+use super::summary::millis;
+use super::words::{VerdictWord, mismatch_words};
 use crate::model::Timestamp;
 
 /// Numbers over many workflows.
@@ -84,77 +88,185 @@ pub struct DecisionStats {
 pub(super) fn stats(connection: &Connection, since: Timestamp, until: Timestamp) -> Result<Stats, StoreError> {
     let nanos = |time: Timestamp| i64::try_from(time.unix_nanos()).unwrap_or(i64::MAX);
     let time = (nanos(since), nanos(until));
-    let mut boundaries = all(connection, BOUNDARIES, time, boundary)?;
-    let kinds: Vec<(Option<String>, Option<String>, u32, i64)> =
-        all(connection, KINDS, time, |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?;
-    for (from, to, kind, count) in kinds {
-        let found = boundaries.iter_mut().find(|each: &&mut BoundaryStats| (&each.from, &each.to) == (&from, &to));
-        if let (Some(boundary), [word, ..]) = (found, &mismatch_words(1 << kind.min(62))[..]) {
-            boundary.kinds.insert((*word).to_owned(), count);
+    let tallies = Tallies::of(connection, time)?;
+    let agents = tallies.agents();
+    let decisions = connection
+        .prepare_cached(DECISIONS)?
+        .query_map(params![time.0, time.1], |row| {
+            Ok(DecisionStats {
+                decision: row.get(0)?,
+                count: row.get(1)?,
+                errors: row.get(2)?,
+                duration_ms_p50: row.get(3)?,
+                duration_ms_p95: row.get(4)?,
+            })
+        })?
+        .collect::<Result<_, _>>()?;
+    Ok(Stats { boundaries: tallies.boundaries(), agents, decisions })
+}
+
+/// Every handoff, looked at once. The database would go over all of them for each of these numbers, which takes
+/// seconds where there are a million.
+#[derive(Default)]
+struct Tallies {
+    names: Vec<String>,
+    by_boundary: HashMap<(Agent, Agent), Tally>,
+}
+
+/// The place of a name. `None` where none was told.
+type Agent = Option<usize>;
+
+#[derive(Default)]
+struct Tally {
+    handoffs: i64,
+    mismatched: i64,
+    /// By the number of the kind's bit.
+    kinds: [i64; 32],
+    durations_ms: Vec<f64>,
+    ages_ms: Vec<f64>,
+    quality: Scores,
+}
+
+/// The mean of scores, and the lowest.
+#[derive(Clone, Copy, Default)]
+struct Scores {
+    count: i64,
+    sum: f64,
+    least: Option<f64>,
+}
+
+impl Tallies {
+    fn of(connection: &Connection, (since, until): (i64, i64)) -> Result<Self, StoreError> {
+        let mut tallies = Self::default();
+        let mut places = HashMap::new();
+        // Of all that there is, the index by time would only add a search for each.
+        let time = if since == 0 { "+start_ns" } else { "start_ns" };
+        let mut select = connection.prepare_cached(&format!(
+            "SELECT from_agent, to_agent, verdict, mismatches, duration_ns, age_ms, quality FROM handoffs \
+             WHERE {time} >= ?1 AND {time} < ?2"
+        ))?;
+        let mut rows = select.query(params![since, until])?;
+        while let Some(row) = rows.next()? {
+            let mut agent = |column| -> Result<Agent, StoreError> {
+                let Some(name) = row.get_ref(column)?.as_str_or_null().map_err(rusqlite::Error::from)? else {
+                    return Ok(None);
+                };
+                if let Some(place) = places.get(name) {
+                    return Ok(Some(*place));
+                }
+                tallies.names.push(name.to_owned());
+                places.insert(name.to_owned(), tallies.names.len() - 1);
+                Ok(Some(tallies.names.len() - 1))
+            };
+            let boundary = (agent(0)?, agent(1)?);
+            let tally = tallies.by_boundary.entry(boundary).or_default();
+            tally.handoffs += 1;
+            tally.mismatched += i64::from(row.get::<_, i64>(2)? == VerdictWord::Mismatched as i64);
+            let mut bits: u32 = row.get(3)?;
+            while bits != 0 {
+                tally.kinds[bits.trailing_zeros() as usize] += 1;
+                bits &= bits - 1;
+            }
+            tally.durations_ms.push(millis(row.get(4)?));
+            tally.ages_ms.extend(row.get::<_, Option<f64>>(5)?);
+            tally.quality.add(row.get(6)?);
+        }
+        Ok(tallies)
+    }
+
+    fn agents(&self) -> Vec<AgentStats> {
+        let mut agents: Vec<(AgentStats, Scores)> = self
+            .names
+            .iter()
+            .map(|name| {
+                let agent = name.clone();
+                let none = AgentStats {
+                    agent,
+                    sent: 0,
+                    sent_mismatched: 0,
+                    received: 0,
+                    received_mismatched: 0,
+                    quality_mean: None,
+                };
+                (none, Scores::default())
+            })
+            .collect();
+        for (&(from, to), tally) in &self.by_boundary {
+            if let Some((agent, _)) = from.and_then(|from| agents.get_mut(from)) {
+                agent.sent += tally.handoffs;
+                agent.sent_mismatched += tally.mismatched;
+            }
+            if let Some((agent, scores)) = to.and_then(|to| agents.get_mut(to)) {
+                agent.received += tally.handoffs;
+                agent.received_mismatched += tally.mismatched;
+                scores.count += tally.quality.count;
+                scores.sum += tally.quality.sum;
+            }
+        }
+        let mut agents: Vec<AgentStats> =
+            agents.into_iter().map(|(agent, scores)| AgentStats { quality_mean: scores.mean(), ..agent }).collect();
+        agents.sort_by(|one, other| one.agent.cmp(&other.agent));
+        agents.truncate(MOST);
+        agents
+    }
+
+    fn boundaries(self) -> Vec<BoundaryStats> {
+        let name = |agent: Agent| agent.and_then(|agent| self.names.get(agent)).cloned();
+        let mut boundaries: Vec<BoundaryStats> =
+            self.by_boundary.into_iter().map(|((from, to), tally)| tally.into_stats(name(from), name(to))).collect();
+        boundaries.sort_by(|one, other| {
+            (other.mismatched, other.handoffs, &one.from, &one.to).cmp(&(
+                one.mismatched,
+                one.handoffs,
+                &other.from,
+                &other.to,
+            ))
+        });
+        boundaries.truncate(MOST);
+        boundaries
+    }
+}
+
+impl Tally {
+    fn into_stats(mut self, from: Option<String>, to: Option<String>) -> BoundaryStats {
+        let mut duration = |percent| nearest_rank(&mut self.durations_ms, percent);
+        let mut age = |percent| nearest_rank(&mut self.ages_ms, percent);
+        let kinds = self.kinds.iter().enumerate().filter(|(_, count)| **count > 0).filter_map(|(bit, count)| {
+            let word = mismatch_words(1 << bit).into_iter().next()?;
+            Some((word.to_owned(), *count))
+        });
+        BoundaryStats {
+            from,
+            to,
+            handoffs: self.handoffs,
+            mismatched: self.mismatched,
+            kinds: kinds.collect(),
+            duration_ms_p50: duration(50.0),
+            duration_ms_p95: duration(95.0),
+            duration_ms_p99: duration(99.0),
+            age_ms_p50: age(50.0),
+            age_ms_p95: age(95.0),
+            quality_mean: self.quality.mean(),
+            quality_min: self.quality.least,
         }
     }
-    let agents = all(connection, AGENTS, time, |row| {
-        Ok(AgentStats {
-            agent: row.get(0)?,
-            sent: row.get(1)?,
-            sent_mismatched: row.get(2)?,
-            received: row.get(3)?,
-            received_mismatched: row.get(4)?,
-            quality_mean: row.get(5)?,
-        })
-    })?;
-    let decisions = all(connection, DECISIONS, time, |row| {
-        Ok(DecisionStats {
-            decision: row.get(0)?,
-            count: row.get(1)?,
-            errors: row.get(2)?,
-            duration_ms_p50: row.get(3)?,
-            duration_ms_p95: row.get(4)?,
-        })
-    })?;
-    Ok(Stats { boundaries, agents, decisions })
 }
 
-fn all<T>(
-    connection: &Connection,
-    sql: &str,
-    (since, until): (i64, i64),
-    read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
-) -> Result<Vec<T>, StoreError> {
-    Ok(connection.prepare_cached(sql)?.query_map(params![since, until], read)?.collect::<Result<_, _>>()?)
+impl Scores {
+    fn add(&mut self, score: Option<f64>) {
+        let Some(score) = score else { return };
+        self.count += 1;
+        self.sum += score;
+        self.least = Some(self.least.map_or(score, |least| least.min(score)));
+    }
+
+    fn mean(self) -> Option<f64> {
+        (self.count > 0).then(|| self.sum / self.count as f64)
+    }
 }
 
-fn boundary(row: &Row<'_>) -> rusqlite::Result<BoundaryStats> {
-    Ok(BoundaryStats {
-        from: row.get(0)?,
-        to: row.get(1)?,
-        handoffs: row.get(2)?,
-        mismatched: row.get(3)?,
-        kinds: std::collections::BTreeMap::new(),
-        duration_ms_p50: row.get(4)?,
-        duration_ms_p95: row.get(5)?,
-        duration_ms_p99: row.get(6)?,
-        age_ms_p50: row.get(7)?,
-        age_ms_p95: row.get(8)?,
-        quality_mean: row.get(9)?,
-        quality_min: row.get(10)?,
-    })
-}
-
-const BOUNDARIES: &str = "SELECT from_agent, to_agent, count(*), sum(verdict = 3), percentile(duration_ns / 1e6, 50), \
-     percentile(duration_ns / 1e6, 95), percentile(duration_ns / 1e6, 99), percentile(age_ms, 50), \
-     percentile(age_ms, 95), avg(quality), min(quality) FROM handoffs WHERE start_ns >= ?1 AND start_ns < ?2 \
-     GROUP BY from_agent, to_agent ORDER BY 4 DESC, 3 DESC, 1, 2 LIMIT 1000";
-
-const KINDS: &str = "SELECT h.from_agent, h.to_agent, f.kind, count(*) FROM findings f \
-     JOIN handoffs h ON h.key = f.handoff WHERE h.start_ns >= ?1 AND h.start_ns < ?2 GROUP BY 1, 2, 3";
-
-const AGENTS: &str = "SELECT agent, sum(sent), sum(sent AND bad), sum(NOT sent), sum(NOT sent AND bad), \
-     avg(CASE WHEN NOT sent THEN quality END) FROM ( \
-         SELECT from_agent AS agent, 1 AS sent, verdict = 3 AS bad, quality FROM handoffs \
-         WHERE start_ns >= ?1 AND start_ns < ?2 \
-         UNION ALL SELECT to_agent, 0, verdict = 3, quality FROM handoffs WHERE start_ns >= ?1 AND start_ns < ?2) \
-     WHERE agent IS NOT NULL GROUP BY agent ORDER BY agent LIMIT 1000";
+/// The most boundaries that are told of, and the most agents.
+const MOST: usize = 1_000;
 
 const DECISIONS: &str = "SELECT subtype, count(*), sum(error), percentile((end_ns - start_ns) / 1e6, 50), \
      percentile((end_ns - start_ns) / 1e6, 95) FROM spans WHERE type = 4 AND start_ns >= ?1 AND start_ns < ?2 \

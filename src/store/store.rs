@@ -314,7 +314,7 @@ impl Store {
         self.ask(|connection| stats::stats(connection, from, until))
     }
 
-    /// The handoffs of a boundary, given as (from, to), in each of `parts` equal parts of the time from `from` up to
+    /// The handoffs of a boundary, given as (from, to) with an empty name for one that is not told, in each of `parts` equal parts of the time from `from` up to
     /// `until`.
     ///
     /// # Errors

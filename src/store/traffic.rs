@@ -22,7 +22,7 @@ pub struct Part {
     pub quality_mean: Option<f64>,
 }
 
-/// The handoffs of a boundary (from, to) in each of `parts` equal parts of the time from `from` up to `until`.
+/// The handoffs of a boundary (from, to; empty where none is told) in each of `parts` equal parts of the time from `from` up to `until`.
 pub(super) fn over_time(
     connection: &Connection,
     boundary: (&str, &str),
@@ -35,10 +35,10 @@ pub(super) fn over_time(
     let mut select = connection.prepare_cached(&format!(
         "SELECT (start_ns - ?3) / ?5 AS part, count(*), sum(verdict = {mismatched}), \
          percentile(duration_ns / 1e6, 95), percentile(age_ms, 95), avg(quality) FROM handoffs \
-         WHERE from_agent = ?1 AND to_agent = ?2 AND start_ns >= ?3 AND start_ns < ?4 GROUP BY part",
+         WHERE from_agent IS ?1 AND to_agent IS ?2 AND start_ns >= ?3 AND start_ns < ?4 GROUP BY part",
         mismatched = VerdictWord::Mismatched as i64
     ))?;
-    let mut rows = select.query(params![boundary.0, boundary.1, nanos(from), nanos(until), width])?;
+    let mut rows = select.query(params![named(boundary.0), named(boundary.1), nanos(from), nanos(until), width])?;
     while let Some(row) = rows.next()? {
         let part: i64 = row.get(0)?;
         // The rest of the division falls to the last.
@@ -66,13 +66,19 @@ pub(super) fn mismatched(
 ) -> Result<Vec<HandoffSummary>, StoreError> {
     let keys: Vec<i64> = connection
         .prepare_cached(&format!(
-            "SELECT key FROM handoffs WHERE from_agent = ?1 AND to_agent = ?2 AND start_ns >= ?3 AND start_ns < ?4 \
+            "SELECT key FROM handoffs WHERE from_agent IS ?1 AND to_agent IS ?2 AND start_ns >= ?3 AND start_ns < ?4 \
              AND verdict = {} ORDER BY start_ns DESC, key DESC LIMIT ?5",
             VerdictWord::Mismatched as i64
         ))?
-        .query_map(params![boundary.0, boundary.1, nanos(from), nanos(until), limit as i64], |row| row.get(0))?
+        .query_map(params![named(boundary.0), named(boundary.1), nanos(from), nanos(until), limit as i64], |row| {
+            row.get(0)
+        })?
         .collect::<Result<_, _>>()?;
     lookup::handoffs(connection, &keys)
+}
+
+fn named(agent: &str) -> Option<&str> {
+    (!agent.is_empty()).then_some(agent)
 }
 
 fn nanos(time: Timestamp) -> i64 {

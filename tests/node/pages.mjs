@@ -114,6 +114,14 @@ const scenarios = {
     await page.waitForURL(/handoffs\//);
     assert.ok(await page.locator("tr.different").count() >= 1, "a slot differs");
     await page.getByText("Parent", { exact: true }).waitFor();
+
+    // From the handoff to its edge in the graph, and what else went wrong there.
+    const boundary = await page.locator("h1 .boundary").innerText();
+    await page.locator("#boundary-link").click();
+    await page.waitForURL(/agents\?/);
+    assert.match(await page.locator("a.edge[aria-current]").getAttribute("aria-label"), new RegExp(`^${boundary}: `));
+    await page.locator("#boundary").getByRole("link", { name: "misunderstood" }).first().waitFor();
+    await shot(page, "followed");
     fine(page);
     say("DONE");
   },
@@ -167,6 +175,27 @@ const scenarios = {
     await page.locator(".ticks a").nth(2).click();
     await page.waitForURL(/t=/);
     await shot(page, "large", { fullPage: false });
+    fine(page);
+    say("DONE");
+  },
+
+  // One hands over to a hundred: what broke is in sight, and no label of the graph is on another.
+  async fan() {
+    const [workflow, agents, broken] = paths;
+    const page = await open();
+    await page.goto(url + workflow);
+    await page.getByText("root cause").first().waitFor();
+    await page.locator("a.handoff.root").first().waitFor();
+    await fits(page);
+    await shot(page, "fan-workflow");
+    await page.goto(url + agents);
+    await fits(page);
+    assert.equal(await page.locator("g.node").count(), 101);
+    assert.equal(await page.locator("a.edge.much").getAttribute("aria-label"), `${broken}<-planner: 1 handoff, 100 % mismatched`);
+    const labels = await page.locator("a.edge text").evaluateAll((all) => all.map((one) => { const { x, y, width, height } = one.getBBox(); return { x, y, width, height }; }));
+    const touch = (one, other) => one.x < other.x + other.width && other.x < one.x + one.width && one.y < other.y + other.height && other.y < one.y + one.height;
+    for (const [at, one] of labels.entries()) assert.ok(!labels.slice(at + 1).some((other) => touch(one, other)), `label ${at} is on another`);
+    await shot(page, "fan-agents");
     fine(page);
     say("DONE");
   },

@@ -27,6 +27,14 @@ pub(in crate::server) fn with(path: &str, parameters: &[(&str, &str)]) -> String
     link
 }
 
+/// The page of a boundary. An agent that is not told has an empty name.
+pub(in crate::server) fn boundary(range: &str, from: &str, to: &str) -> String {
+    let mut link = with("/agents", &[("range", range)]);
+    link.push(if range.is_empty() { '?' } else { '&' });
+    link.push_str(&format!("from={}&to={}", encode(from), encode(to)));
+    link
+}
+
 fn encode(text: &str) -> String {
     utf8_percent_encode(text, ENCODED).to_string()
 }
@@ -38,6 +46,8 @@ mod tests {
     #[test]
     fn nothing_that_a_stranger_says_leaves_its_place() {
         assert_eq!(workflow("a/../b?c#d\"<"), "/workflows/a%2F..%2Fb%3Fc%23d%22%3C");
+        assert_eq!(boundary("", "", "a&b"), "/agents?from=&to=a%26b");
+        assert_eq!(boundary("1h", "x", "y"), "/agents?range=1h&from=x&to=y");
         assert_eq!(with("/", &[("q", "a = \"b\" & c"), ("range", "")]), "/?q=a%20%3D%20%22b%22%20%26%20c");
     }
 }

@@ -1,23 +1,31 @@
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::hash::Hash;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::agents::Edge;
+use super::range::Range;
 use crate::model::Timestamp;
 use crate::server::api::blocking;
 use crate::server::error::Problem;
 use crate::server::server::Shared;
-use crate::store::Stats;
+use crate::store::{Stats, Store, StoreError};
 
-/// The most answers that are kept.
+/// The most answers of a kind that are kept.
 const MOST: usize = 64;
 
-/// Numbers over a time that were counted a moment ago: counting a day of many handoffs takes a while, and pages that
-/// are open ask again and again.
-#[derive(Clone, Debug, Default)]
-pub(in crate::server) struct Numbers(Arc<Mutex<Known>>);
+/// An answer that is older than this, beyond the time that it stays, is not given any more: whoever asks waits.
+const TOO_OLD: Duration = Duration::from_secs(60);
 
-/// By how long the time is, and how long ago it ended: in whole steps of how long an answer stays.
-type Known = HashMap<(Option<Duration>, u64), (Instant, Arc<Stats>)>;
+/// Numbers over a time that were counted a moment ago: counting a million handoffs takes a while, and pages that are
+/// open ask again and again.
+#[derive(Clone, Debug, Default)]
+pub(in crate::server) struct Numbers {
+    /// By how long the time is, and how long ago it ended: in whole steps of how long an answer stays.
+    stats: Remembered<(Option<Duration>, u64), Stats>,
+    /// By how long the time is, from and to.
+    boundaries: Remembered<(Option<Duration>, String, String), Edge>,
+}
 
 impl Numbers {
     /// Of what began from `from` up to `until`; `length` is the difference, or `None` for all that there is.
@@ -28,23 +36,118 @@ impl Numbers {
         until: Timestamp,
         length: Option<Duration>,
     ) -> Result<Arc<Stats>, Problem> {
-        let stays = length.map_or(Duration::from_secs(5), |length| {
-            (length / 3_600).clamp(Duration::from_secs(1), Duration::from_secs(60))
-        });
+        let stays = stays(length);
         let ago = Timestamp::now().since(until).as_secs() / stays.as_secs().max(1);
-        let key = (length, ago);
-        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
-        if let Some((counted, stats)) = known
-            && counted.elapsed() < stays
-        {
-            return Ok(stats);
+        self.stats.of(shared, (length, ago), stays, move |store| store.stats_between(from, until)).await
+    }
+
+    /// Of one boundary, up to now.
+    pub(super) async fn of_boundary(
+        &self,
+        shared: &Shared,
+        giver: &str,
+        taker: &str,
+        range: Range,
+    ) -> Result<Arc<Edge>, Problem> {
+        let (giver, taker) = (giver.to_owned(), taker.to_owned());
+        let key = (range.length(), giver.clone(), taker.clone());
+        let count = move |store: &Store| {
+            let until = Timestamp::now();
+            Edge::of(store, (&giver, &taker), range.since(until), until)
+        };
+        self.boundaries.of(shared, key, stays(range.length()), count).await
+    }
+}
+
+/// How long an answer is as good as a new one.
+fn stays(length: Option<Duration>) -> Duration {
+    length.map_or(Duration::from_secs(5), |length| {
+        (length / 3_600).clamp(Duration::from_secs(1), Duration::from_secs(60))
+    })
+}
+
+#[derive(Debug)]
+struct Remembered<K, T>(Arc<Mutex<HashMap<K, Known<T>>>>);
+
+#[derive(Debug)]
+struct Known<T> {
+    answer: Arc<T>,
+    counted: Instant,
+    is_counted_again: bool,
+}
+
+/// Not derived, which would ask the same of what is in it.
+impl<K, T> Clone for Remembered<K, T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<K, T> Default for Remembered<K, T> {
+    fn default() -> Self {
+        Self(Arc::default())
+    }
+}
+
+impl<K, T> Remembered<K, T>
+where
+    K: Clone + Eq + Hash + Send + 'static,
+    T: Send + Sync + 'static,
+{
+    /// The last answer, if it is not too old; one that does not stay any more is counted again behind it, for the next
+    /// who asks. Else whoever asks waits.
+    async fn of(
+        &self,
+        shared: &Shared,
+        key: K,
+        stays: Duration,
+        count: impl FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<Arc<T>, Problem> {
+        let mut is_mine_to_count = true;
+        let last = self.known().get_mut(&key).and_then(|known| {
+            let age = known.counted.elapsed();
+            is_mine_to_count = age >= stays && !known.is_counted_again;
+            known.is_counted_again |= is_mine_to_count;
+            (age < stays + TOO_OLD).then(|| Arc::clone(&known.answer))
+        });
+        let (this, asked) = (self.clone(), shared.clone());
+        let count = async move {
+            let counted = blocking(&asked, count).await;
+            this.keep(key, counted)
+        };
+        match last {
+            None => count.await,
+            Some(answer) => {
+                if is_mine_to_count {
+                    tokio::spawn(count);
+                }
+                Ok(answer)
+            }
         }
-        let stats = Arc::new(blocking(shared, move |store| store.stats_between(from, until)).await?);
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.len() >= MOST {
-            known.clear();
+    }
+
+    fn keep(&self, key: K, counted: Result<T, Problem>) -> Result<Arc<T>, Problem> {
+        let mut known = self.known();
+        match counted {
+            Ok(answer) => {
+                if known.len() >= MOST && !known.contains_key(&key) {
+                    known.clear();
+                }
+                let answer = Arc::new(answer);
+                let kept = Known { answer: Arc::clone(&answer), counted: Instant::now(), is_counted_again: false };
+                known.insert(key, kept);
+                Ok(answer)
+            }
+            Err(problem) => {
+                if let Some(known) = known.get_mut(&key) {
+                    known.is_counted_again = false;
+                }
+                Err(problem)
+            }
         }
-        known.insert(key, (Instant::now(), Arc::clone(&stats)));
-        Ok(stats)
+    }
+
+    fn known(&self) -> MutexGuard<'_, HashMap<K, Known<T>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

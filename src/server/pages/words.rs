@@ -101,6 +101,11 @@ pub(in crate::server) fn parsed(rfc3339: &str) -> Timestamp {
     Timestamp::from_unix_nanos(time.unwrap_or(0))
 }
 
+/// A time for programs, as the API gives it.
+pub(in crate::server) fn rfc3339<S: serde::Serializer>(at: &Timestamp, to: S) -> Result<S::Ok, S::Error> {
+    to.collect_str(&at.to_rfc3339())
+}
+
 /// A time in words that age, with the whole of it behind.
 pub(in crate::server) fn age(then: Timestamp, now: Timestamp) -> Markup {
     html! { time datetime=(then) title=(then) { (ago(then, now)) } }

@@ -5,12 +5,9 @@ use std::time::Duration;
 use maud::{Markup, html};
 
 use crate::model::Timestamp;
-use crate::server::api::blocking;
-use crate::server::error::Problem;
 use crate::server::pages::range::Range;
 use crate::server::pages::{link, words};
-use crate::server::server::Shared;
-use crate::store::{BoundaryStats, HandoffSummary, Part};
+use crate::store::{BoundaryStats, HandoffSummary, Part, Store, StoreError};
 
 /// Parts of each chart.
 const PARTS: usize = 48;
@@ -19,30 +16,27 @@ const LISTED: usize = 12;
 
 /// What is told of one boundary.
 #[derive(Debug, serde::Serialize)]
-pub(super) struct Edge {
+pub(in crate::server) struct Edge {
+    #[serde(serialize_with = "words::rfc3339")]
     from: Timestamp,
+    #[serde(serialize_with = "words::rfc3339")]
     until: Timestamp,
     parts: Vec<Part>,
     mismatched: Vec<HandoffSummary>,
 }
 
 impl Edge {
-    pub(super) async fn of(
-        shared: &Shared,
-        giver: &str,
-        taker: &str,
+    /// Of a boundary (from, to). Blocks.
+    pub(in crate::server::pages) fn of(
+        store: &Store,
+        boundary: (&str, &str),
         from: Timestamp,
         until: Timestamp,
-    ) -> Result<Self, Problem> {
-        let (giver, taker) = (giver.to_owned(), taker.to_owned());
-        blocking(shared, move |store| {
-            // Of all that there is, charts begin with the first handoff.
-            let from = if from == Timestamp::EPOCH { store.began()?.unwrap_or(from) } else { from };
-            let boundary = (giver.as_str(), taker.as_str());
-            let parts = store.traffic(boundary, from, until, PARTS)?;
-            Ok(Self { from, until, parts, mismatched: store.mismatched(boundary, from, until, LISTED)? })
-        })
-        .await
+    ) -> Result<Self, StoreError> {
+        // Of all that there is, charts begin with the first handoff.
+        let from = if from == Timestamp::EPOCH { store.began()?.unwrap_or(from) } else { from };
+        let parts = store.traffic(boundary, from, until, PARTS)?;
+        Ok(Self { from, until, parts, mismatched: store.mismatched(boundary, from, until, LISTED)? })
     }
 
     pub(super) fn show(&self, numbers: Option<&BoundaryStats>, range: Range) -> Markup {

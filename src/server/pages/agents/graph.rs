@@ -104,7 +104,7 @@ fn edge(each: &BoundaryStats, line: &Line, flow: &Flow, most: i64, chosen: bool,
             path.near d=(path(line)) {}
             path.flow.(class) d=(path(line)) stroke-width=(px(width)) {}
             (head(line, flow, width))
-            text x=(px(line.label.0)) y=(px(line.label.1 - width / 2.0)) text-anchor="middle" {
+            text x=(px(line.label.0)) y=(px(line.label.1 - width / 2.0)) text-anchor=(if flow.from == flow.to { "middle" } else { "end" }) {
                 (words::whole(each.handoffs))
                 @if each.mismatched > 0 { tspan.rate { " · " (words::share(each.mismatched, each.handoffs)) " ✕" } }
             }

@@ -22,7 +22,7 @@ pub(super) struct Place {
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Line {
     pub(super) points: Vec<(f64, f64)>,
-    /// Where its label stands.
+    /// Where its label stands: the middle of the one of a line to oneself, else the end.
     pub(super) label: (f64, f64),
 }
 
@@ -34,10 +34,17 @@ pub(super) struct Layout {
     pub(super) lines: Vec<Line>,
 }
 
-/// Room between two layers: a label stands in it.
-const BETWEEN_LAYERS: f64 = 168.0;
-/// Room between two boxes of a layer.
+/// Room between two layers: lines turn in it, and then go level for as long as a label needs.
+const BETWEEN_LAYERS: f64 = 206.0;
+/// How long they go level before a layer. No two of them cross there, so that a label is on no other line.
+const LABEL: f64 = 118.0;
+/// Between a label and the box behind it: for the head of an arrow.
+const HEAD: f64 = 17.0;
+/// Room between two boxes of a layer; of a layer with many, less.
 const BETWEEN_BOXES: f64 = 34.0;
+const BETWEEN_MANY: f64 = 12.0;
+/// So many are many.
+const MANY: usize = 12;
 /// What a line needs that passes a layer, or ends at a box.
 const LINE: f64 = 26.0;
 /// The least height of a box.
@@ -226,9 +233,9 @@ fn stack(items: &mut [Item], rows: &[Vec<usize>]) {
         let mut y = 0.0;
         for &item in row {
             items[item].y = y;
-            y += items[item].height + BETWEEN_BOXES;
+            y += items[item].height + between(row);
         }
-        let half = (y - BETWEEN_BOXES) / 2.0;
+        let half = (y - between(row)) / 2.0;
         row.iter().for_each(|&item| items[item].y -= half);
     }
     for _ in 0..ROUNDS {
@@ -248,12 +255,16 @@ fn stack(items: &mut [Item], rows: &[Vec<usize>]) {
                 let y = wanted.max(free);
                 items[at].y = y;
                 pushed += y - wanted;
-                free = y + items[at].height + BETWEEN_BOXES;
+                free = y + items[at].height + between(row);
             }
             let back = pushed / row.len().max(1) as f64;
             row.iter().for_each(|&at| items[at].y -= back);
         }
     }
+}
+
+fn between(row: &[usize]) -> f64 {
+    if row.len() < MANY { BETWEEN_BOXES } else { BETWEEN_MANY }
 }
 
 /// Where on its two boxes each line ends: by the height of where it goes next, so that lines do not cross at a box.
@@ -322,24 +333,13 @@ fn line(
     points.push((lefts[items[chain[0]].layer] + columns[items[chain[0]].layer], ports.left[at]));
     for &item in &chain[1..chain.len() - 1] {
         let (item, y) = (&items[item], items[item].y + items[item].height / 2.0);
-        points.push((lefts[item.layer], y));
+        points.push((lefts[item.layer] - LABEL, y));
         points.push((lefts[item.layer] + columns[item.layer], y));
     }
-    points.push((lefts[items[chain[chain.len() - 1]].layer], ports.right[at]));
+    points.push((lefts[items[chain[chain.len() - 1]].layer] - LABEL, ports.right[at]));
     points.push((last.x, ports.right[at]));
     points.dedup();
-    // In the first gap that it crosses, beside where it begins: lines part from there.
-    let (from, to) = (
-        points
-            .iter()
-            .rposition(|point| {
-                point.1 == points[0].1 && point.0 <= lefts[items[chain[0]].layer] + columns[items[chain[0]].layer]
-            })
-            .unwrap_or(0),
-        points.len(),
-    );
-    let next = points[(from + 1).min(to - 1)];
-    let label = ((points[from].0 + next.0) / 2.0, (points[from].1 + next.1) / 2.0 - 5.0);
+    let label = (last.x - HEAD, ports.right[at] - 5.0);
     if flow.from != chain[0] {
         points.reverse();
     }
@@ -414,6 +414,36 @@ mod tests {
         let laid = layout(&[80.0; 2], &[flow(0, 1, 5), flow(1, 0, 4)]);
         assert_ne!(laid.lines[0].points[0].1, laid.lines[1].points[0].1);
         assert!((laid.lines[0].label.1 - laid.lines[1].label.1).abs() >= 20.0);
+    }
+
+    /// The parts of a line that go level: from, to, how high.
+    fn level_parts(line: &Line) -> impl Iterator<Item = (f64, f64, f64)> {
+        line.points.windows(2).filter(|pair| (pair[0].1 - pair[1].1).abs() < 0.05).map(|pair| {
+            let (left, right) = (pair[0].0.min(pair[1].0), pair[0].0.max(pair[1].0));
+            (left, right, pair[0].1)
+        })
+    }
+
+    #[test]
+    fn every_label_stands_on_its_own_line_and_on_no_other_however_many_there_are() {
+        // One to a hundred, a hundred to one, and as many across.
+        let mut flows: Vec<Flow> = (1..=100).flat_map(|at| [flow(0, at, 5), flow(at, 101, 3)]).collect();
+        flows.extend((1..20).map(|at| flow(at, 0, 1)));
+        let laid = layout(&[90.0; 102], &flows);
+        let labels: Vec<(f64, f64)> = laid.lines.iter().map(|line| line.label).collect();
+        for (at, line) in laid.lines.iter().enumerate() {
+            let (x, y) = line.label;
+            let own = level_parts(line).any(|(left, right, height)| left <= x - 90.0 && right >= x && height > y);
+            assert!(own, "{line:?}");
+            for (other, others) in laid.lines.iter().enumerate().filter(|(other, _)| *other != at) {
+                let apart = (labels[other].0 - x).abs() > 118.0 || (labels[other].1 - y).abs() >= 14.0;
+                assert!(apart, "{line:?} {others:?}");
+                // No level part of another is within the letters.
+                let on_it = level_parts(others)
+                    .any(|(left, right, height)| left < x && right > x - 90.0 && (height - (y - 4.0)).abs() < 5.0);
+                assert!(!on_it, "{line:?} {others:?}");
+            }
+        }
     }
 
     #[test]

@@ -4,11 +4,13 @@ mod edge;
 mod graph;
 mod layout;
 
+use std::sync::Arc;
+
 use axum::extract::{Query as Parameters, State};
 use axum::response::Response;
 use maud::{Markup, html};
 
-use self::edge::Edge;
+pub(super) use self::edge::Edge;
 use super::frame::{Frame, Live, Page, Tab};
 use super::range::Range;
 use super::{Asked, answered, link, words};
@@ -33,18 +35,22 @@ impl Wanted {
     }
 
     fn link(&self, range: Range) -> String {
-        let (from, to) = self.boundary().unwrap_or_default();
-        link::with("/agents", &[("range", range.word()), ("from", from), ("to", to)])
+        match self.boundary() {
+            Some((from, to)) => link::boundary(range.word(), from, to),
+            None => link::with("/agents", &[("range", range.word())]),
+        }
     }
 }
 
 /// All that the page shows.
 #[derive(Debug, serde::Serialize)]
 struct Traffic {
+    #[serde(serialize_with = "words::rfc3339")]
     from: Timestamp,
+    #[serde(serialize_with = "words::rfc3339")]
     until: Timestamp,
     boundaries: Vec<BoundaryStats>,
-    boundary: Option<Edge>,
+    boundary: Option<Arc<Edge>>,
 }
 
 impl Traffic {
@@ -53,7 +59,7 @@ impl Traffic {
         let from = wanted.range.since(until);
         let numbers = shared.numbers.of(shared, from, until, wanted.range.length()).await?;
         let boundary = match wanted.boundary() {
-            Some((giver, taker)) => Some(Edge::of(shared, giver, taker, from, until).await?),
+            Some((giver, taker)) => Some(shared.numbers.of_boundary(shared, giver, taker, wanted.range).await?),
             None => None,
         };
         Ok(Self { from, until, boundaries: numbers.boundaries.clone(), boundary })
@@ -62,7 +68,8 @@ impl Traffic {
     /// The numbers of the boundary that was asked for.
     fn chosen(&self, wanted: &Wanted) -> Option<&BoundaryStats> {
         let (from, to) = wanted.boundary()?;
-        self.boundaries.iter().find(|each| each.from.as_deref() == Some(from) && each.to.as_deref() == Some(to))
+        let name = |agent: &Option<String>| agent.as_deref().unwrap_or_default().to_owned();
+        self.boundaries.iter().find(|each| name(&each.from) == from && name(&each.to) == to)
     }
 }
 
@@ -85,8 +92,7 @@ pub(super) async fn twin(State(shared): State<Shared>, wanted: Asked<Parameters<
 }
 
 fn body(wanted: &Wanted, traffic: &Traffic) -> Markup {
-    let link =
-        |from: &str, to: &str| link::with("/agents", &[("range", wanted.range.word()), ("from", from), ("to", to)]);
+    let link = |from: &str, to: &str| link::boundary(wanted.range.word(), from, to);
     html! {
         div.head {
             h1 { "Agents" }

@@ -113,10 +113,10 @@ pub(super) fn section(opened: &Opened, handoff: &Handoff<'_>) -> Markup {
                 @for finding in &findings {
                     p.sentence { (words::capital(&words::kind(&finding.kind))) }
                     @for text in &finding.evidence { p.evidence { (text) } }
-                    p.faint {
+                    p.evidence { span.faint {
                         @if !finding.by.is_empty() { "found by " (finding.by.join(" and ")) }
                         @if let Some(confidence) = finding.confidence { @if !finding.by.is_empty() { ", " } "as the cause: confidence " (format!("{:.0} %", confidence * 100.0)) }
-                    }
+                    } }
                 }
                 @for what in &owed { p.evidence { "Owed, and never seen: " (what) } }
                 @if let Some(failure) = spoiled_by {

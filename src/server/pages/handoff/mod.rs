@@ -166,6 +166,7 @@ fn head(opened: &Opened, handoff: &Handoff<'_>) -> Markup {
                     span aria-hidden="true" { "›" } "handoff"
                 }
                 h1 { span.boundary { (handoff.boundary()) } }
+                p { a.quiet #boundary-link href=(link::boundary("", handoff.from.unwrap_or_default(), handoff.to.unwrap_or_default())) { "All handoffs of this boundary" } }
                 p.mono.faint #handoff-id { (handoff.id) }
             }
             (words::verdict(&summary.verdict))

@@ -13,7 +13,7 @@ use maud::{Markup, html};
 use self::compare::Against;
 use super::frame::{Frame, Live, Page, Tab};
 use super::range::Range;
-use super::{Asked, answered, link};
+use super::{Asked, answered, link, words};
 use crate::model::Timestamp;
 use crate::server::api::answer;
 use crate::server::error::Problem;
@@ -43,7 +43,9 @@ impl Wanted {
 /// A time, and the numbers of what began in it.
 #[derive(Debug, serde::Serialize)]
 struct Span {
+    #[serde(serialize_with = "words::rfc3339")]
     from: Timestamp,
+    #[serde(serialize_with = "words::rfc3339")]
     until: Timestamp,
     #[serde(flatten)]
     stats: Arc<Stats>,

@@ -40,7 +40,7 @@ pub(super) fn boundaries(all: &[BoundaryStats], before: Option<&[BoundaryStats]>
                     @let (from, to) = (each.from.as_deref().unwrap_or_default(), each.to.as_deref().unwrap_or_default());
                     tr {
                         td.what {
-                            a.open href=(link::with("/agents", &[("range", range.word()), ("from", from), ("to", to)])) { (named(to)) "<-" (named(from)) }
+                            a.open href=(link::boundary(range.word(), from, to)) { (named(to)) "<-" (named(from)) }
                             @if !each.kinds.is_empty() { p.cause { @for (at, (kind, count)) in each.kinds.iter().enumerate() { @if at > 0 { ", " } (words::kind(kind)) " " (words::whole(*count)) } } }
                         }
                         td.number data-label="handoffs" { (beside.cell(Better::Neither, |s| Some(s.handoffs as f64), count)) }

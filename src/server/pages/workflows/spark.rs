@@ -16,7 +16,9 @@ const PARTS: usize = 60;
 /// Mismatches over time.
 #[derive(Clone, Debug, serde::Serialize)]
 pub(in crate::server) struct Spark {
+    #[serde(serialize_with = "words::rfc3339")]
     from: Timestamp,
+    #[serde(serialize_with = "words::rfc3339")]
     until: Timestamp,
     mismatched: Vec<u64>,
 }

@@ -94,7 +94,9 @@ fn band(arrow: &Arrow, columns: Columns) -> Markup {
     let width = format!("{:.3}%", (high - low + 1.0) * columns.width);
     html! {
         @if arrow.is_root {
-            rect.root-band x="0" y=(y) width="100%" height=(end - y + 10) {}
+            // Its beginning all across, to be found; the rest between its lanes, as others go on beside it.
+            rect.root-band x="0" y=(y) width="100%" height=(arrow.taken.max(arrow.sent) - y + 10) {}
+            rect.root-band x=(x) y=(y) width=(width) height=(end - y + 10) {}
         } @else if arrow.is_spoiled {
             rect.spoiled-band x=(x) y=(y) width=(width) height=(end - y + 8) rx="6" {}
         }

@@ -67,7 +67,6 @@ const COMMANDS: &[(&str, How)] = &[
         "cargo run --release -- trace story-42 --file tests/fixtures/why/story.otlp.jsonl",
         How::Run { exit: 1, says: &["5 handoffs", "stale context at boundary writer<-planner"] },
     ),
-    ("python3 ../shared/faults/judge.py labels.jsonl answers.jsonl --require standard", How::ToldIn(".ci/faults")),
     ("cargo bench --bench diagnose", How::ToldIn("benches/diagnose.rs")),
     ("cargo run --release -- serve", How::CoveredBy("tests/server_commands.rs")),
     (

@@ -91,6 +91,27 @@ async fn a_callers_own_traceparent_is_kept_and_makes_the_span_a_client() {
 }
 
 #[tokio::test]
+async fn what_comes_on_a_pattern_has_the_pattern_for_its_template() {
+    let Some(server) = NatsServer::start() else { return };
+    let on_a_pattern = |builder: ChannelBuilder| builder.agent_at("desk", "orders.*.desk");
+    let room = Newsroom::on(server, same, on_a_pattern).await;
+    let mut inbox = room.inbox("desk").await;
+    let client = async_nats::connect(room.server.url()).await.unwrap();
+    client.publish("orders.eu.desk", "17".into()).await.unwrap();
+    take(&mut inbox).await.done().await.unwrap();
+    let process = room.done.all().await.pop().unwrap();
+    assert_eq!(process.text("messaging.destination.name"), Some("orders.eu.desk"));
+    assert_eq!(process.text("messaging.destination.template"), Some("orders.*.desk"));
+    let mut inbox = room.inbox("researcher").await;
+    let receipt = room.planner.hand_off("researcher", task().transfer()).await.unwrap();
+    take(&mut inbox).await.done().await.unwrap();
+    receipt.settled().await;
+    let process = room.done.all().await.pop().unwrap();
+    assert_eq!(process.text("messaging.destination.name"), Some("wilco.newsroom.researcher"));
+    assert_eq!(process.text("messaging.destination.template"), None, "it would only say the same again");
+}
+
+#[tokio::test]
 async fn another_key_makes_the_header_corrupted() {
     let key = |words: &str| {
         let key = MacKey::from_passphrase(words);

@@ -281,6 +281,22 @@ fn a_collector_that_recovers_gets_the_batch_once() {
 }
 
 #[test]
+fn a_collector_that_says_when_to_come_again_is_left_alone_until_then() {
+    // Whole seconds, as `Retry-After` has them; more than the first pause would be on its own.
+    let asked = Duration::from_secs(1);
+    for over in Over::BOTH {
+        let collector = over.collector(Manner::Asks(asked));
+        let telemetry = over.to(&collector.url()).without_metrics().build().unwrap();
+        record_all(&telemetry, 10);
+        let flushed = telemetry.flush_blocking(LONG);
+        assert_eq!((flushed.complete, flushed.stats.exported), (true, 10), "{over:?} {flushed:?}");
+        let attempted = collector.received().attempted.clone();
+        let [first, second] = attempted[..] else { panic!("{over:?} {attempted:?}") };
+        assert!(second - first >= asked, "{over:?} {:?}", second - first);
+    }
+}
+
+#[test]
 fn a_collector_that_refuses_for_ever_is_given_up_in_bounded_time() {
     for over in Over::BOTH {
         let collector = over.collector(Manner::RefusesAll);

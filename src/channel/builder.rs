@@ -10,6 +10,7 @@ use super::dispatch;
 use super::error::ConnectError;
 use super::hooks::Hooks;
 use super::hub::{Hub, LONGEST_WAIT, Settings, Subjects};
+use super::login;
 use crate::client;
 use crate::model::{AgentName, ChannelName, Clock, InvalidName};
 use crate::telemetry::Telemetry;
@@ -151,6 +152,10 @@ impl ChannelBuilder {
 
     /// Connects to `server` (`nats://host:4222`; several, separated by commas) and opens the channel.
     ///
+    /// A user that a URL names (`nats://user:password@host:4222`, or `nats://token@host:4222`) counts before one that
+    /// [`ChannelBuilder::options`] name. Where those say `retry_on_initial_connect`, a server that is not there yet is
+    /// waited for, however long it takes.
+    ///
     /// Later breaks of the connection are survived: the client reconnects by itself, and a handoff that was under way
     /// ends in a verdict.
     ///
@@ -165,10 +170,9 @@ impl ChannelBuilder {
             .name(format!("wilco channel {channel}"))
             .event_callback(|event| async move { log(&event) });
         let addresses: Vec<&str> = server.split(',').map(str::trim).collect();
-        let client = options
-            .connect(&addresses[..])
-            .await
-            .map_err(|source| ConnectError::Connect { server: server.to_owned(), source: Box::new(source) })?;
+        let client = login::from_urls(server, options).connect(&addresses[..]).await.map_err(|source| {
+            ConnectError::Connect { server: login::without_user(server), source: Box::new(source) }
+        })?;
         self.open(client, server).await
     }
 
@@ -195,9 +199,14 @@ impl ChannelBuilder {
             .map(|agents| agents.into_iter().chain(elsewhere).map(AgentName::new).collect::<Result<Vec<_>, _>>());
         let own = self.subjects.into_iter().map(|(agent, subject)| Ok((AgentName::new(agent)?, subject)));
         let own = own.collect::<Result<_, InvalidName>>()?;
+        if client.try_server_info().is_none() {
+            // It connects in the background, and does what it is asked to only then.
+            let left = |source| ConnectError::Connect { server: login::without_user(server), source: Box::new(source) };
+            client.flush().await.map_err(left)?;
+        }
         let info = client.server_info();
         if !info.headers {
-            return Err(ConnectError::NoHeaders { server: server.to_owned(), version: info.version });
+            return Err(ConnectError::NoHeaders { server: login::without_user(server), version: info.version });
         }
         let address = address(server).map(Arc::new);
         let (hub, outgoing) =

@@ -27,8 +27,8 @@ use crate::wire::{Choice, Envelope};
 pub(crate) struct Delivery {
     pub(crate) hub: Arc<Hub>,
     pub(crate) token: u64,
-    /// The record, with what is known since the arrival; at the end it leaves whole.
-    pub(crate) record: Box<ProcessRecord>,
+    /// The record, with what is known since the arrival; completed at the end.
+    pub(crate) record: ProcessRecord,
     pub(crate) envelope: Envelope,
     /// What the sender wants, where a plain message said it in clear.
     pub(crate) intent: Option<Intent>,

@@ -6,29 +6,30 @@
 mod events;
 mod heard;
 mod progress;
+mod record;
+mod spare;
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_nats::Subject;
+use opentelemetry::trace::SpanContext;
 use tokio::sync::{Notify, OwnedSemaphorePermit};
 
 pub(crate) use self::heard::{Arrived, Heard, Reply};
 use self::progress::State;
+pub(crate) use self::spare::Spare;
 use super::carrier;
 use super::delivery::Delivery;
 use super::error::NoResult;
 use super::handoff::Handoff;
 use super::lane::Lane;
 use super::lock::lock;
-use crate::model::{
-    AgentName, Climb, Clock, Evidence, HandoffId, Mismatch, MismatchKind, Quality, Rung, Timestamp, Verdict, WorkflowId,
-};
-use crate::telemetry::record::{Content, HandoffRecord, ResultFacts};
-use crate::verify::quality;
+use crate::model::{AgentName, Climb, Clock, Evidence, HandoffId, Mismatch, Rung, Timestamp, Verdict, WorkflowId};
+use crate::telemetry::record::{Content, SpanPlace};
 use crate::wire::{Choice, Decision};
 
-/// What was fixed when the handoff was sent, as far as it is asked for later. The rest is on the record.
+/// What was fixed when the handoff was sent.
 #[derive(Debug)]
 pub(crate) struct Sent {
     pub(crate) token: u64,
@@ -41,10 +42,12 @@ pub(crate) struct Sent {
     pub(crate) at: Timestamp,
     pub(crate) by: Option<Timestamp>,
     pub(crate) content: Content,
+    /// Where its span stands.
+    pub(crate) place: SpanPlace,
+    /// The context that the caller's own `traceparent` carried.
+    pub(crate) carried: Option<SpanContext>,
     /// What was handed over, as the user built it.
     pub(crate) handoff: Handoff,
-    /// Hooks will be told how it ended, from what is known here.
-    pub(crate) is_told: bool,
     /// The task it was handed off from.
     pub(crate) within: Option<Arc<Delivery>>,
 }
@@ -56,6 +59,11 @@ impl Sent {
 
     pub(crate) fn to(&self) -> &AgentName {
         &self.lane.to
+    }
+
+    /// The handoff that the sender was working on.
+    pub(crate) fn parent(&self) -> Option<HandoffId> {
+        self.within.as_ref().and_then(|task| task.id())
     }
 }
 
@@ -83,20 +91,13 @@ pub(crate) struct Effects {
 }
 
 impl Entry {
-    pub(crate) fn new(
-        sent: Sent,
-        record: Box<HandoffRecord>,
-        permit: Option<OwnedSemaphorePermit>,
-        found: Option<Mismatch>,
-    ) -> Arc<Self> {
-        let first =
-            Climb { rung: Rung::Sent, evidence: Evidence::Declared, by: Some(sent.from().clone()), at: sent.at };
+    pub(crate) fn new(sent: Sent, permit: OwnedSemaphorePermit, found: Option<Mismatch>) -> Arc<Self> {
         let mut climbs = Vec::with_capacity(if sent.handoff.receipts { 6 } else { 1 });
-        climbs.push(first);
+        climbs.push(first_climb(&sent));
         let found = found.into_iter().collect();
         Arc::new(Self {
             sent,
-            state: Mutex::new(State { record: Some(record), climbs, found, permit, ..State::default() }),
+            state: Mutex::new(State { climbs, found, permit: Some(permit), ..State::default() }),
             changed: Notify::new(),
             waiting: AtomicU32::new(0),
             handles: AtomicU32::new(1),
@@ -176,7 +177,7 @@ impl Entry {
 
     /// Whether its span has left.
     pub(crate) fn is_exported(&self) -> bool {
-        lock(&self.state).record.is_none()
+        lock(&self.state).exported
     }
 
     // Handles and export.
@@ -195,49 +196,7 @@ impl Entry {
             return self.decide(Choice::Withdraw, &self.found(), clock.now());
         }
         let state = lock(&self.state);
-        Effects { export: state.settled.is_some() && state.record.is_some(), ..Effects::default() }
-    }
-
-    /// The finished record; `None` where it was taken before.
-    pub(crate) fn take_record(&self, clock: &Clock) -> Option<Box<HandoffRecord>> {
-        let mut state = lock(&self.state);
-        let state = &mut *state;
-        let mut record = state.record.take()?;
-        if let Some(mismatch) = self.judge_quality(state) {
-            state.find(mismatch);
-        }
-        state.permit = None;
-        record.ended = state.settled.unwrap_or_else(|| clock.now());
-        record.context_age = state.context_age;
-        record.result = ResultFacts {
-            content: state.result.as_ref().map(|arrived| arrived.content),
-            quality: state.score.take().or_else(|| state.result.as_ref()?.quality.clone()),
-            threshold: self.sent.handoff.threshold,
-            used: state.used,
-            checked: state.result.is_some().then_some(state.checked),
-        };
-        record.outcome.verdict = state.final_verdict();
-        // Whoever still holds a receipt may still ask, and a hook may be about to; otherwise all this is moved.
-        if self.sent.is_told || self.handles.load(Ordering::Acquire) > 0 {
-            record.read_back = state.read_back.clone();
-            (record.outcome.mismatches, record.outcome.climbs) = (state.found.clone(), state.climbs.clone());
-        } else {
-            record.read_back = state.read_back.take();
-            record.outcome.mismatches = std::mem::take(&mut state.found);
-            record.outcome.climbs = std::mem::take(&mut state.climbs);
-        }
-        Some(record)
-    }
-
-    fn judge_quality(&self, state: &State) -> Option<Mismatch> {
-        let arrived = state.result.as_ref()?;
-        if state.has(MismatchKind::LowQuality) || state.has(MismatchKind::IgnoredResult) {
-            return None;
-        }
-        let score = state.score.as_ref().or(arrived.quality.as_ref()).map(Quality::score);
-        // A poor score is a finding even if nobody said what became of the result.
-        let used = Some(state.used.unwrap_or(false));
-        quality::judge(score, self.sent.handoff.threshold, used, state.checked, state.set_aside)
+        Effects { export: state.settled.is_some() && !state.exported, ..Effects::default() }
     }
 
     fn change(&self, f: impl FnOnce(&Sent, &mut State) -> Option<(Subject, Decision)>) -> Effects {
@@ -248,10 +207,14 @@ impl Entry {
         if settled {
             state.permit = None;
         }
-        let export = settled && state.record.is_some() && self.handles.load(Ordering::Acquire) == 0;
+        let export = settled && !state.exported && self.handles.load(Ordering::Acquire) == 0;
         drop(state);
         Effects { decision, settled: settled && !was_settled, export }
     }
+}
+
+fn first_climb(sent: &Sent) -> Climb {
+    Climb { rung: Rung::Sent, evidence: Evidence::Declared, by: Some(sent.from().clone()), at: sent.at }
 }
 
 /// One who waits for a change, as long as it lives.

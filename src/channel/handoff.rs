@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::error::PayloadError;
 use super::fan_out::Joined;
 use super::hub::LONGEST_WAIT;
+use super::payload::to_json;
 use super::workflow::Workflow;
 use crate::model::{ContentHash, Context, HandoffKind, Intent, InvalidName, ShortHash, Timestamp, WorkflowId};
 
@@ -62,7 +63,7 @@ impl Handoff {
     /// # Errors
     /// [`PayloadError`] if the payload cannot be written as JSON.
     pub fn new(intent: Intent, payload: &(impl Serialize + ?Sized)) -> Result<Self, PayloadError> {
-        Ok(Self::bytes(intent, serde_json::to_vec(payload)?))
+        Ok(Self::bytes(intent, to_json(payload)?))
     }
 
     /// A delegation with a payload of any bytes.

@@ -19,7 +19,7 @@ use tokio::time::Instant;
 pub(crate) use self::inbox_part::InboxPart;
 use self::transit::Transit;
 use super::delivery::Delivery;
-use super::entry::{Effects, Entry};
+use super::entry::{Effects, Entry, Spare};
 use super::hooks::{Hooks, Settled};
 use super::lane::AgentLanes;
 use super::lock::lock;
@@ -27,7 +27,7 @@ use super::timers::{Timer, Timers};
 use super::token::ByToken;
 use crate::model::{AgentName, ChannelName, Clock, HandoffId, InstanceId, WorkflowId};
 use crate::telemetry::Telemetry;
-use crate::telemetry::record::{AgentInfo, Record, ServerAddress};
+use crate::telemetry::record::{AgentInfo, ServerAddress};
 use crate::verify::freshness::KnownVersions;
 use crate::verify::intent::Comparer;
 use crate::wire::{MacKey, trace};
@@ -74,6 +74,7 @@ pub(crate) struct Hub {
     last_trace: Mutex<Option<(WorkflowId, (TraceId, SpanId))>>,
     next_token: AtomicU64,
     entries: Mutex<ByToken<Arc<Entry>>>,
+    pub(crate) spare: Spare,
     deliveries: Mutex<ByToken<Arc<Delivery>>>,
     pub(crate) timers: Arc<Timers>,
     confirmations: Mutex<HashMap<u64, oneshot::Sender<()>>>,
@@ -155,6 +156,7 @@ impl Hub {
             last_trace: Mutex::default(),
             next_token: AtomicU64::new(1),
             entries: Mutex::default(),
+            spare: Spare::default(),
             deliveries: Mutex::default(),
             timers: Arc::default(),
             confirmations: Mutex::default(),
@@ -274,9 +276,7 @@ impl Hub {
 
     /// Records the span of a handoff, and stops following it.
     pub(crate) fn export(&self, entry: &Arc<Entry>) {
-        if let Some(record) = entry.take_record(&self.clock) {
-            self.telemetry.record(Record::Handoff(record));
-        }
+        entry.export(self);
         if entry.owes_withdrawal() {
             // The receiver's first word says where that goes; without one for so long, there is nobody to tell.
             self.timers.add(Instant::now() + EXPORT_AFTER, Timer::Forget(entry.sent.token));

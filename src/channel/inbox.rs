@@ -213,7 +213,7 @@ impl Inbox {
             server: self.hub.server.clone(),
             target: self.info.clone(),
         };
-        let record = Box::new(ProcessRecord {
+        let record = ProcessRecord {
             place,
             link,
             facts,
@@ -232,7 +232,7 @@ impl Inbox {
             context_age: None,
             result: ResultFacts::default(),
             outcome: Outcome { verdict: "pending", mismatches: Vec::new(), climbs: Vec::new() },
-        });
+        };
         Delivery {
             token: self.hub.new_token(),
             record,

@@ -23,7 +23,7 @@ use super::lane::{AgentLanes, Lane};
 use super::receipt::Receipt;
 use super::timers::Timer;
 use crate::model::{AgentName, ContentHash, HandoffId, HandoffKind, Mismatch, MismatchKind, WorkflowId};
-use crate::telemetry::record::{Content, HandoffFacts, HandoffRecord, Outcome, ResultFacts, SpanPlace};
+use crate::telemetry::record::{Content, SpanPlace};
 use crate::wire::{EncodeError, EnvelopeRef, names, trace};
 
 const NATS_MSG_ID: HeaderName = HeaderName::from_static(names::NATS_MSG_ID);
@@ -93,7 +93,6 @@ pub(crate) async fn send(
 /// A handoff of which only its number is not known yet.
 struct Draft {
     sent: Sent,
-    record: Box<HandoffRecord>,
     headers: HeaderMap,
 }
 
@@ -116,42 +115,6 @@ fn draft(hub: &Hub, lane: &Arc<Lane>, attempt: Attempt, within: Option<&Arc<Deli
     }
     let by = handoff.deadline(now);
     let content = Content { hash: ContentHash::of(&handoff.payload), size: handoff.payload.len() as u64 };
-    // Made here, so that it need not be copied together when the handoff is settled.
-    let record = Box::new(HandoffRecord {
-        place,
-        carried,
-        facts: HandoffFacts {
-            id: Some(id),
-            workflow: Some(workflow.clone()),
-            from: Some(lane.from.clone()),
-            to: Some(lane.to.clone()),
-            kind: handoff.kind,
-            parent: within.and_then(|task| task.id()),
-            subject: lane.subject_text.clone(),
-            subject_template: None,
-            server: hub.server.clone(),
-            target: lane.target.clone(),
-        },
-        started: now,
-        ended: now,
-        attempt: number,
-        inst: Some(hub.inst),
-        seq: None,
-        content: Some(content),
-        intent: handoff.intent.clone(),
-        read_back: None,
-        contexts: handoff.contexts.clone(),
-        context_age: None,
-        context_latest: Vec::new(),
-        inputs: handoff.inputs.clone(),
-        expected_inputs: handoff.owed,
-        reason: handoff.reason.clone(),
-        parent_evidence: None,
-        triggered_by: handoff.triggered_by,
-        deadline: by,
-        result: ResultFacts::default(),
-        outcome: Outcome { verdict: "pending", mismatches: Vec::new(), climbs: Vec::new() },
-    });
     let sent = Sent {
         token: hub.new_token(),
         id,
@@ -162,14 +125,15 @@ fn draft(hub: &Hub, lane: &Arc<Lane>, attempt: Attempt, within: Option<&Arc<Deli
         at: now,
         by,
         content,
+        place,
+        carried,
         handoff,
-        is_told: hub.hooks.is_some(),
         within: within.cloned(),
     };
     if let Some(hooks) = &hub.hooks {
         hooks.on_send(&Sending::of(&sent));
     }
-    Ok(Draft { sent, record, headers })
+    Ok(Draft { sent, headers })
 }
 
 /// Numbers the handoff and writes its header. It is followed from here on, so that no answer can be too fast.
@@ -179,9 +143,9 @@ fn finish(
     number: u64,
     permit: OwnedSemaphorePermit,
 ) -> Result<(Arc<Entry>, Outgoing), HandOffError> {
-    let Draft { mut sent, mut record, mut headers } = draft;
-    (sent.seq, record.seq) = (number, Some(number));
-    let value = encode(hub, &sent, &record).map_err(|source| HandOffError::Encode { to: sent.to().clone(), source })?;
+    let Draft { mut sent, mut headers } = draft;
+    sent.seq = number;
+    let value = encode(hub, &sent).map_err(|source| HandOffError::Encode { to: sent.to().clone(), source })?;
     carrier::set_wilco(&mut headers, value);
     let message = Outgoing {
         subject: sent.lane.subject.clone(),
@@ -191,7 +155,7 @@ fn finish(
     };
     let missing = sent.handoff.missing_inputs.clone();
     let found = missing.map(|text| Mismatch::new(MismatchKind::IncompleteJoin, text));
-    let entry = Entry::new(sent, record, Some(permit), found);
+    let entry = hub.spare.entry(sent, permit, found);
     hub.follow(&entry);
     Ok((entry, message))
 }
@@ -322,7 +286,7 @@ impl Drop for Unsent<'_> {
     }
 }
 
-fn encode(hub: &Hub, sent: &Sent, record: &HandoffRecord) -> Result<String, EncodeError> {
+fn encode(hub: &Hub, sent: &Sent) -> Result<String, EncodeError> {
     let handoff = &sent.handoff;
     let receipts = handoff.receipts.then(|| hub.inbox_subject(InboxPart::Receipt, sent.token));
     let envelope = EnvelopeRef {
@@ -335,7 +299,7 @@ fn encode(hub: &Hub, sent: &Sent, record: &HandoffRecord) -> Result<String, Enco
         workflow: Some(&sent.workflow),
         attempt: Some(sent.attempt),
         inst: Some(hub.inst),
-        seq: record.seq,
+        seq: Some(sent.seq),
         hold: handoff.hold,
         // Only a context's age needs the clocks.
         offset: if handoff.contexts.is_empty() { None } else { sent.lane.offset(sent.at).map(carrier::bounds) },
@@ -344,7 +308,7 @@ fn encode(hub: &Hub, sent: &Sent, record: &HandoffRecord) -> Result<String, Enco
         contexts: &handoff.contexts,
         inputs: &handoff.inputs,
         need: handoff.owed,
-        parent: record.facts.parent,
+        parent: sent.parent(),
         by: sent.by,
         receipts: receipts.as_deref(),
         ..EnvelopeRef::default()

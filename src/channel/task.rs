@@ -10,6 +10,7 @@ use super::delivery::Delivery;
 use super::error::{HandOffError, PayloadError, ReplyError};
 use super::fan_out::{FanOut, Joined};
 use super::handoff::Handoff;
+use super::payload::to_json;
 use super::receipt::Receipt;
 use super::send::{self, Attempt};
 use super::step::{Step, StepSpan};
@@ -137,7 +138,7 @@ impl Task {
     /// Completes the task with a result, written as JSON. Await what is returned:
     /// `task.complete(&findings).quality(0.83, "schema").await?`.
     pub fn complete(self, result: &(impl Serialize + ?Sized)) -> Completion {
-        let payload = serde_json::to_vec(result).map(Bytes::from).map_err(ReplyError::Payload);
+        let payload = to_json(result).map_err(ReplyError::Payload);
         Completion { task: self, payload, quality: Ok(None) }
     }
 

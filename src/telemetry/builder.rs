@@ -8,9 +8,11 @@ use opentelemetry_sdk::metrics::exporter::PushMetricExporter;
 use opentelemetry_sdk::trace::SpanExporter;
 
 use super::exporter::{self, MetricPlan, Plan, SpanPlan};
+use super::intake::{Form, Intake};
 use super::queue::Queue;
 use super::settings::Settings;
 use super::sink::MetricSink;
+use super::span::SpanEncoder;
 use super::{OtlpConfig, OtlpTransport, Sampling, Telemetry, TelemetryError, env, names};
 
 /// Says what [`Telemetry`] records and where it sends it.
@@ -31,7 +33,8 @@ impl TelemetryBuilder {
     /// Takes whatever is not said in code from the standard environment variables:
     /// `OTEL_SDK_DISABLED`, `OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES`, `OTEL_TRACES_EXPORTER` and
     /// `OTEL_METRICS_EXPORTER` (`otlp` or `none`), `OTEL_EXPORTER_OTLP_ENDPOINT`, `_HEADERS`, `_TIMEOUT` and `_PROTOCOL`
-    /// (`http/protobuf` or `grpc`) with their `_TRACES_` and `_METRICS_` variants,
+    /// (`http/protobuf` or `grpc`) and `_INSECURE` (for an endpoint of gRPC without a scheme, which is spoken to over TLS
+    /// otherwise) with their `_TRACES_` and `_METRICS_` variants,
     /// `OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE`, `OTEL_METRIC_EXPORT_INTERVAL`, `OTEL_TRACES_SAMPLER` and
     /// `_ARG`, `OTEL_BSP_MAX_QUEUE_SIZE`, `OTEL_BSP_MAX_EXPORT_BATCH_SIZE`, `OTEL_BSP_SCHEDULE_DELAY` and
     /// `OTEL_BSP_EXPORT_TIMEOUT`.
@@ -213,8 +216,16 @@ impl TelemetryBuilder {
             return if self.from_env { Ok(Telemetry::off()) } else { Err(TelemetryError::NoExporter) };
         }
         let limits = settings.limits()?;
-        let queue = Arc::new(Queue::new(limits.capacity, limits.batch, metrics.is_some()));
         let resource = resource(&settings);
+        let form = match spans {
+            SpanPlan::Otlp(_) | SpanPlan::Transport(_) => {
+                Form::Encoded(Box::new(SpanEncoder::new(&resource, self.session_attributes)))
+            }
+            SpanPlan::Own(_) => Form::Kept,
+            SpanPlan::Nowhere => Form::None,
+        };
+        let intake = Intake::new(form, limits.batch, metrics.is_some());
+        let queue = Arc::new(Queue::new(limits.capacity, intake));
         let sampling = settings.sampling.unwrap_or_default();
         let plan = Plan { limits, resource, spans, also_to, metrics, session_attributes: self.session_attributes };
         exporter::start(plan, Arc::clone(&queue))?;

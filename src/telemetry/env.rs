@@ -38,6 +38,7 @@ struct Env<'a>(&'a dyn Fn(&str) -> Option<String>);
 struct Variables {
     exporter: &'static str,
     endpoint: &'static str,
+    insecure: &'static str,
     headers: &'static str,
     timeout: &'static str,
     protocol: &'static str,
@@ -46,6 +47,7 @@ struct Variables {
 const TRACES: Variables = Variables {
     exporter: "OTEL_TRACES_EXPORTER",
     endpoint: "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+    insecure: "OTEL_EXPORTER_OTLP_TRACES_INSECURE",
     headers: "OTEL_EXPORTER_OTLP_TRACES_HEADERS",
     timeout: "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT",
     protocol: "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL",
@@ -54,6 +56,7 @@ const TRACES: Variables = Variables {
 const METRICS: Variables = Variables {
     exporter: "OTEL_METRICS_EXPORTER",
     endpoint: "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT",
+    insecure: "OTEL_EXPORTER_OTLP_METRICS_INSECURE",
     headers: "OTEL_EXPORTER_OTLP_METRICS_HEADERS",
     timeout: "OTEL_EXPORTER_OTLP_METRICS_TIMEOUT",
     protocol: "OTEL_EXPORTER_OTLP_METRICS_PROTOCOL",
@@ -79,6 +82,12 @@ impl Env<'_> {
         };
         let endpoint = self.text(names.endpoint).map(Endpoint::Exact);
         let endpoint = endpoint.or_else(|| self.text("OTEL_EXPORTER_OTLP_ENDPOINT").map(Endpoint::Base));
+        let insecure = match self.either(names.insecure, "OTEL_EXPORTER_OTLP_INSECURE") {
+            None => None,
+            Some((_, value)) if value.eq_ignore_ascii_case("true") => Some(true),
+            Some((_, value)) if value.eq_ignore_ascii_case("false") => Some(false),
+            Some((name, value)) => return Err(wrong(name, &value, "true or false")),
+        };
         let protocol = match self.either(names.protocol, "OTEL_EXPORTER_OTLP_PROTOCOL") {
             None => None,
             Some((name, value)) => Some(match value.as_str() {
@@ -95,7 +104,7 @@ impl Env<'_> {
             None => Vec::new(),
             Some((name, _)) => self.pairs(name)?,
         };
-        Ok(Signal { enabled, protocol, endpoint, headers, timeout })
+        Ok(Signal { enabled, protocol, endpoint, insecure, headers, timeout })
     }
 
     fn pairs(&self, name: &'static str) -> Result<Vec<(String, String)>, TelemetryError> {
@@ -214,6 +223,8 @@ mod tests {
             ("OTEL_EXPORTER_OTLP_METRICS_PROTOCOL", "http/protobuf"),
             ("OTEL_EXPORTER_OTLP_TIMEOUT", "1500"),
             ("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "250"),
+            ("OTEL_EXPORTER_OTLP_INSECURE", "TRUE"),
+            ("OTEL_EXPORTER_OTLP_METRICS_INSECURE", "false"),
             ("OTEL_EXPORTER_OTLP_HEADERS", "x-key=a%20b, x-team = blue"),
             ("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "x-key=c"),
         ])
@@ -222,6 +233,7 @@ mod tests {
         assert_eq!(traces.endpoint, Some(Endpoint::Base("http://all:4318".into())));
         assert_eq!(metrics.endpoint, Some(Endpoint::Exact("http://metrics:1/here".into())));
         assert_eq!((traces.protocol, metrics.protocol), (Some(Protocol::Grpc), Some(Protocol::Http)));
+        assert_eq!((traces.insecure, metrics.insecure), (Some(true), Some(false)));
         assert_eq!(traces.timeout, Some(Duration::from_millis(250)));
         assert_eq!(metrics.timeout, Some(Duration::from_millis(1500)));
         assert_eq!(traces.headers, [("x-key".to_owned(), "c".to_owned())]);
@@ -272,6 +284,7 @@ mod tests {
         for (name, value, expected) in [
             ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json", "http/protobuf or grpc"),
             ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "carrier pigeon", "http/protobuf or grpc"),
+            ("OTEL_EXPORTER_OTLP_INSECURE", "perhaps", "true or false"),
             ("OTEL_TRACES_EXPORTER", "zipkin", "otlp or none"),
             ("OTEL_METRICS_EXPORTER", "prometheus", "otlp or none"),
             ("OTEL_BSP_MAX_QUEUE_SIZE", "0", "at least 1"),

@@ -9,11 +9,11 @@ use opentelemetry_sdk::error::OTelSdkError;
 use tokio::time::Instant;
 
 use super::TelemetryError;
-use super::batch::Batch;
+use super::intake::{Load, Taken};
 use super::metrics::Metrics;
 use super::otlp::{Attempts, Both, OtlpTransport, Signal, metric_exporter, span_transport};
+use super::outlet::Outlet;
 use super::queue::{Queue, Settled};
-use super::record::Record;
 use super::settings::Limits;
 use super::sink::{MetricSink, SpanSink};
 use super::stats::DropReason;
@@ -41,12 +41,12 @@ pub(super) enum MetricPlan {
     Own(Arc<dyn MetricSink>),
 }
 
-/// Turns records into spans and metrics and sends them, on a thread and a runtime of its own.
+/// Sends spans and metrics, on a thread and a runtime of its own.
 struct Exporter {
     queue: Arc<Queue>,
     limits: Limits,
     // `None` where only metrics are wanted.
-    spans: Option<Batch>,
+    spans: Option<Outlet>,
     attempts: Attempts,
     metrics: Option<Metrics>,
     failing: bool,
@@ -100,10 +100,10 @@ impl Exporter {
         let spans = match plan.spans {
             SpanPlan::Otlp(signal) => {
                 let transport = span_transport(&signal, limits.export_timeout, &attempts)?;
-                Some(Batch::encoded(Both::of(plan.also_to, transport), &resource, session))
+                Some(Outlet::transport(Both::of(plan.also_to, transport), &resource))
             }
-            SpanPlan::Transport(own) => Some(Batch::encoded(Both::of(plan.also_to, own), &resource, session)),
-            SpanPlan::Own(own) => Some(Batch::built(own, &resource, session)),
+            SpanPlan::Transport(own) => Some(Outlet::transport(Both::of(plan.also_to, own), &resource)),
+            SpanPlan::Own(own) => Some(Outlet::sink(own, &resource, session)),
             SpanPlan::Nowhere => None,
         };
         let metrics: Option<Arc<dyn MetricSink>> = match plan.metrics {
@@ -118,7 +118,7 @@ impl Exporter {
     }
 
     async fn run(mut self) {
-        let mut records = Vec::new();
+        let mut taken = Taken::default();
         while !(self.queue.is_closing() && self.queue.is_idle()) {
             if !self.queue.has_batch() {
                 let metrics_due = self.metrics.as_ref().map(Metrics::due);
@@ -126,8 +126,11 @@ impl Exporter {
                 self.queue.due(metrics_due.map_or(tick, |due| due.min(tick))).await;
             }
             let flush = self.queue.flush_is_asked();
-            let ticket = self.queue.take(&mut records);
-            self.export_all(&mut records).await;
+            let ticket = self.queue.take(&mut taken);
+            if let Some(metrics) = &mut self.metrics {
+                taken.measures.drain(..).for_each(|measure| metrics.count(&measure));
+            }
+            self.export_all(&mut taken.loads).await;
             if let Some(metrics) = &mut self.metrics {
                 metrics.export_if_due(flush);
                 if flush {
@@ -151,41 +154,21 @@ impl Exporter {
         }
     }
 
-    async fn export_all(&mut self, records: &mut Vec<Record>) {
-        let mut left = records.drain(..);
-        loop {
-            if self.queue.is_out_of_time() {
-                let lost = left.len() as u64;
-                self.queue.settle(Settled { dropped: Some((DropReason::Shutdown, lost)), ..Settled::default() });
-                return;
-            }
-            let (mut due, mut sampled_out) = (0, 0);
-            for record in left.by_ref().take(self.limits.batch) {
-                if let Some(metrics) = &mut self.metrics {
-                    metrics.count(&record);
-                }
-                match &mut self.spans {
-                    Some(spans) if record.is_due() => {
-                        spans.add(&record);
-                        due += 1;
-                    }
-                    _ => sampled_out += 1,
-                }
-            }
-            if due == 0 && sampled_out == 0 {
-                return;
-            }
-            self.queue.settle(Settled { sampled_out, ..Settled::default() });
-            if due > 0 {
-                let settled = self.send(due).await;
-                self.queue.settle(settled);
-            }
+    async fn export_all(&mut self, loads: &mut Vec<Load>) {
+        for load in loads.drain(..) {
+            let settled = if self.queue.is_out_of_time() {
+                Settled { dropped: Some((DropReason::Shutdown, load.spans as u64)), ..Settled::default() }
+            } else {
+                self.send(load).await
+            };
+            self.queue.settle(settled);
         }
     }
 
-    /// Sends the batch of `count` spans. It retries; how long it may go on is decided here, by dropping its future.
-    async fn send(&mut self, count: u64) -> Settled {
-        let Some(spans) = &mut self.spans else { return Settled { sampled_out: count, ..Settled::default() } };
+    /// Sends the spans of a load. It retries; how long it may go on is decided here, by dropping its future.
+    async fn send(&mut self, load: Load) -> Settled {
+        let count = load.spans as u64;
+        let Some(spans) = &mut self.spans else { return Settled { exported: count, ..Settled::default() } };
         let timeout = self.limits.export_timeout;
         let begun = Instant::now();
         self.attempts.restart();
@@ -194,7 +177,10 @@ impl Exporter {
             () = self.queue.out_of_time() => {
                 return Settled { dropped: Some((DropReason::Shutdown, count)), ..Settled::default() };
             }
-            result = spans.send() => result,
+            (result, room) = spans.send(load) => {
+                room.into_iter().for_each(|room| self.queue.reuse(room));
+                result
+            }
             () = tokio::time::sleep_until(begun + timeout) => Err(OTelSdkError::Timeout(timeout)),
             () = overtaken(&self.queue, &self.attempts) => {
                 Err(OTelSdkError::InternalFailure("the queue is full, so it was not tried again".to_owned()))

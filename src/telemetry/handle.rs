@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 use opentelemetry::trace::TraceId;
 
 use super::queue::Queue;
-use super::record::Record;
+use super::record::{Record, RecordRef};
 use super::{Flushed, Sampling, Stats, TelemetryBuilder, TelemetryError};
 
 /// Takes records of handoffs and sends them away as spans and metrics. Cloning it is cheap, and clones share all.
@@ -70,15 +70,20 @@ impl Telemetry {
     #[inline]
     pub fn record(&self, record: Record) {
         if let Some(handle) = &self.0 {
-            handle.queue.push(record);
+            handle.queue.push(record.lent());
         }
     }
 
-    /// As [`Telemetry::record`], for several at once, which is cheaper than one after the other.
+    /// As [`Telemetry::record`], one after the other.
+    pub fn record_all(&self, records: impl IntoIterator<Item = Record>) {
+        records.into_iter().for_each(|record| self.record(record));
+    }
+
+    /// As [`Telemetry::record`], for a record that stays where it is.
     #[inline]
-    pub fn record_all(&self, records: Vec<Record>) {
+    pub(crate) fn record_lent(&self, record: RecordRef<'_>) {
         if let Some(handle) = &self.0 {
-            handle.queue.push_all(records);
+            handle.queue.push(record);
         }
     }
 

@@ -11,14 +11,14 @@ use opentelemetry_sdk::metrics::{InstrumentKind, ManualReader, Pipeline, SdkMete
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
+use super::measure::{Between, HandoffMeasure, Measure, ProcessMeasure};
 use super::names;
 use super::numbers::NUMBERS;
 use super::queue::Queue;
-use super::record::{HandoffFacts, HandoffRecord, ProcessRecord, Record, WorkflowRecord};
 use super::settings::Limits;
 use super::sink::MetricSink;
 use super::stats::DropReason;
-use crate::model::{Mismatch, Rung, Timestamp};
+use crate::model::{AgentName, MismatchKind};
 
 /// Counts records on the exporter thread, and sends the sums from time to time in a task of its runtime.
 ///
@@ -83,14 +83,14 @@ impl Metrics {
         self.due
     }
 
-    pub(super) fn count(&mut self, record: &Record) {
-        match record {
-            Record::Handoff(record) => self.instruments.handoff(record),
-            Record::Process(record) => self.instruments.process(record),
-            Record::Workflow(record) => self.instruments.workflow(record),
-            Record::Step(record) => {
-                let agent = record.agent.as_ref().map(|agent| KeyValue::new(names::GEN_AI_AGENT_NAME, agent.shared()));
-                self.instruments.mismatches(&record.mismatches, agent.as_slice());
+    pub(super) fn count(&mut self, measure: &Measure) {
+        match measure {
+            Measure::Handoff(handoff) => self.instruments.handoff(handoff),
+            Measure::Process(process) => self.instruments.process(process),
+            Measure::Workflow { name, failed, seconds } => self.instruments.workflow(name, *failed, *seconds),
+            Measure::Step { agent, mismatches } => {
+                let agent = agent.as_ref().map(|agent| KeyValue::new(names::GEN_AI_AGENT_NAME, agent.shared()));
+                self.instruments.mismatches(mismatches, agent.as_slice());
             }
         }
     }
@@ -235,89 +235,79 @@ impl Instruments {
         }
     }
 
-    fn handoff(&self, record: &HandoffRecord) {
-        let mismatches = &record.outcome.mismatches;
-        let messaging = messaging("publish", "send", &record.facts, None);
+    fn handoff(&self, handoff: &HandoffMeasure) {
+        let messaging = messaging("publish", "send", &handoff.between, None);
         self.sent.add(1, &messaging);
-        // The handoff may take minutes; the operation of the client ends when the bus has the message.
-        let sent = record.outcome.climbs.iter().find(|climb| climb.rung == Rung::Sent);
-        if let Some(sent) = sent {
-            self.operation_duration.record(seconds(record.started, sent.at), &messaging);
+        if let Some(seconds) = handoff.operation_seconds {
+            self.operation_duration.record(seconds, &messaging);
         }
-        let mut boundary = boundary(&record.facts);
-        if let Some(content) = record.content {
-            self.payload_size.record(content.size, &boundary);
+        let mut boundary = boundary(&handoff.between);
+        if let Some(size) = handoff.size {
+            self.payload_size.record(size, &boundary);
         }
-        if let Some(age) = record.context_age {
+        if let Some(age_ms) = handoff.context_age_ms {
             // Clocks that disagree can make an age negative, which a histogram cannot hold.
-            self.context_age.record((age.age_ms / 1e3).max(0.0), &boundary);
+            self.context_age.record((age_ms / 1e3).max(0.0), &boundary);
         }
-        if let Some(quality) = &record.result.quality {
-            self.quality.record(quality.score(), &boundary);
+        if let Some(score) = handoff.quality {
+            self.quality.record(score, &boundary);
         }
-        self.mismatches(mismatches, &boundary);
-        boundary.push(KeyValue::new(names::VERDICT, record.outcome.verdict));
-        self.handoff_duration.record(seconds(record.started, record.ended), &boundary);
+        self.mismatches(&handoff.mismatches, &boundary);
+        boundary.push(KeyValue::new(names::VERDICT, handoff.verdict));
+        self.handoff_duration.record(handoff.seconds, &boundary);
     }
 
-    fn process(&self, record: &ProcessRecord) {
-        let mut messaging = messaging("process", "process", &record.facts, record.queue_group.as_ref());
+    fn process(&self, process: &ProcessMeasure) {
+        let mut messaging = messaging("process", "process", &process.between, process.queue_group.as_ref());
         self.consumed.add(1, &messaging);
-        if let Some(first) = record.outcome.mismatches.first() {
-            messaging.push(KeyValue::new(names::ERROR_TYPE, first.kind.as_str()));
+        if let Some(first) = process.mismatches.first() {
+            messaging.push(KeyValue::new(names::ERROR_TYPE, first.as_str()));
         }
-        self.process_duration.record(seconds(record.started, record.ended), &messaging);
-        self.mismatches(&record.outcome.mismatches, &boundary(&record.facts));
+        self.process_duration.record(process.seconds, &messaging);
+        self.mismatches(&process.mismatches, &boundary(&process.between));
     }
 
-    fn workflow(&self, record: &WorkflowRecord) {
-        let mut about = vec![KeyValue::new(names::GEN_AI_WORKFLOW_NAME, record.name.clone())];
-        if record.ok == Some(false) {
+    fn workflow(&self, name: &Arc<str>, failed: bool, seconds: f64) {
+        let mut about = vec![KeyValue::new(names::GEN_AI_WORKFLOW_NAME, name.clone())];
+        if failed {
             about.push(KeyValue::new(names::ERROR_TYPE, "_OTHER"));
         }
-        self.workflow_duration.record(seconds(record.started, record.ended), &about);
+        self.workflow_duration.record(seconds, &about);
     }
 
-    fn mismatches(&self, found: &[Mismatch], about: &[KeyValue]) {
-        for mismatch in found {
+    fn mismatches(&self, found: &[MismatchKind], about: &[KeyValue]) {
+        for kind in found {
             let mut about = about.to_vec();
-            about.push(KeyValue::new("kind", mismatch.kind.as_str()));
+            about.push(KeyValue::new("kind", kind.as_str()));
             self.mismatches.add(1, &about);
         }
     }
 }
 
-fn messaging(name: &'static str, kind: &'static str, facts: &HandoffFacts, group: Option<&Arc<str>>) -> Vec<KeyValue> {
+fn messaging(name: &'static str, kind: &'static str, between: &Between, group: Option<&Arc<str>>) -> Vec<KeyValue> {
     let mut about = Vec::with_capacity(8);
     about.push(KeyValue::new(names::MESSAGING_SYSTEM, "nats"));
     about.push(KeyValue::new(names::MESSAGING_OPERATION_NAME, name));
     about.push(KeyValue::new(names::MESSAGING_OPERATION_TYPE, kind));
-    if let Some(template) = &facts.subject_template {
+    if let Some(template) = &between.subject_template {
         about.push(KeyValue::new(names::MESSAGING_DESTINATION_TEMPLATE, template.clone()));
     }
     if let Some(group) = group {
         about.push(KeyValue::new(names::MESSAGING_CONSUMER_GROUP, group.clone()));
     }
-    if let Some(server) = &facts.server {
+    if let Some(server) = &between.server {
         about.push(KeyValue::new(names::SERVER_ADDRESS, server.host.clone()));
         about.push(KeyValue::new(names::SERVER_PORT, i64::from(server.port)));
     }
     about
 }
 
-fn boundary(facts: &HandoffFacts) -> Vec<KeyValue> {
+fn boundary(between: &Between) -> Vec<KeyValue> {
+    let name = |key, agent: &Option<AgentName>| agent.as_ref().map(|agent| KeyValue::new(key, agent.shared()));
     let mut about = Vec::with_capacity(4);
-    if let Some(from) = &facts.from {
-        about.push(KeyValue::new("from", from.shared()));
-    }
-    if let Some(to) = &facts.to {
-        about.push(KeyValue::new("to", to.shared()));
-    }
+    about.extend(name("from", &between.from));
+    about.extend(name("to", &between.to));
     about
-}
-
-fn seconds(from: Timestamp, to: Timestamp) -> f64 {
-    to.since(from).as_secs_f64()
 }
 
 /// The meter provider wants a reader of its own, and the exporter thread wants to read it.

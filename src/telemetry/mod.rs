@@ -1,22 +1,21 @@
 //! Handoff records become spans and metrics, and leave over OTLP.
 //!
-//! The data path calls [`Telemetry::record`], which puts one pointer into a bounded queue and returns: it never waits,
-//! never allocates more than the queue's own growth, and never fails. Everything else is done on one thread of its own:
+//! The data path calls [`Telemetry::record`], which writes the span into a bounded queue and returns: it never waits for
+//! a collector, and never fails. Sending is done on one thread of its own:
 //!
 //! ```text
-//! record() -> queue (bounded) -> [exporter thread: span + metrics -> protobuf -> HTTP or gRPC] -> collector
-//!                 \-> dropped, counted by reason
+//! record() -> span, as protobuf -> queue (bounded) -> [exporter thread: metrics; HTTP or gRPC] -> collector
+//!                                    \-> dropped, counted by reason
 //! ```
 //!
 //! Ids of spans are chosen by whoever fills a [`record::Record`] (a trace id follows from the workflow id), which a span
-//! builder of the OpenTelemetry API no longer allows; so a record waits as plain data, and becomes a finished span on the
-//! exporter thread.
+//! builder of the OpenTelemetry API no longer allows; so a record is plain data, and becomes a finished span at once.
 //!
-//! There it is written as OTLP/protobuf at once, into one buffer a batch, without a span of the SDK's in between: what all
-//! spans of a boundary, or of a workflow, have in common is copied from the last one. The request goes to an
+//! It is written as OTLP/protobuf, into one buffer a batch, without a span of the SDK's in between: what all spans of a
+//! boundary, or of a workflow, have in common is copied from the last one. The request goes to an
 //! [`OtlpTransport`]: over HTTP (reqwest's asynchronous client with rustls and `ring`), over gRPC (tonic), or over
 //! something of the user's own. What may be tried again, and what not, is as OTLP's specification has it. An exporter of
-//! the user's own gets [`SpanData`] instead ([`TelemetryBuilder::exporter`]), which say the same: a test compares the two,
+//! the user's own gets [`SpanData`] instead ([`TelemetryBuilder::exporter`]), made on the exporter thread, which say the same: a test compares the two,
 //! as `opentelemetry-proto` reads them.
 //!
 //! The queue, the time an export is given (its future is dropped at the export timeout, at the end of a shutdown's time,
@@ -36,15 +35,17 @@
 //!
 //! [`SpanData`]: opentelemetry_sdk::trace::SpanData
 
-mod batch;
 mod builder;
 mod env;
 mod error;
 mod exporter;
 mod handle;
+mod intake;
+mod measure;
 mod metrics;
 mod numbers;
 mod otlp;
+mod outlet;
 mod queue;
 pub mod record;
 mod sampling;

@@ -4,20 +4,18 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
+use super::intake::{Intake, Taken};
 use super::numbers::Numbers;
-use super::record::Record;
+use super::record::RecordRef;
 use super::stats::{DropReason, Dropped, Flushed, Stats};
 
-/// What the data path and the exporter thread share: a bounded list of records, and the counters.
+/// What the data path and the exporter thread share: what was recorded, up to a bound, and the counters.
 ///
-/// One lock guards both, so that the counters add up at every moment. The exporter takes the whole list at once, and a
-/// producer wakes it only when a batch is full, so that a record costs the data path one short lock.
+/// One lock guards both, so that the counters add up at every moment. Whoever records writes the span under it, which
+/// is some hundred nanoseconds; the exporter holds it only to take what there is, and is woken only when a batch is full.
 #[derive(Debug)]
 pub(super) struct Queue {
     capacity: usize,
-    batch: usize,
-    // Metrics count unsampled handoffs too, so those then pass through the queue.
-    keep_unsampled: bool,
     state: Mutex<State>,
     active: AtomicI64,
     // Weak, as who counts there may hold telemetry.
@@ -29,9 +27,9 @@ pub(super) struct Queue {
     progress_async: Notify,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
-    pending: Vec<Record>,
+    intake: Intake,
     in_flight: u64,
     recorded: u64,
     exported: u64,
@@ -48,17 +46,14 @@ struct State {
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Settled {
     pub(super) exported: u64,
-    pub(super) sampled_out: u64,
     pub(super) dropped: Option<(DropReason, u64)>,
 }
 
 impl Queue {
-    pub(super) fn new(capacity: usize, batch: usize, keep_unsampled: bool) -> Self {
+    pub(super) fn new(capacity: usize, intake: Intake) -> Self {
         Self {
             capacity,
-            batch,
-            keep_unsampled,
-            state: Mutex::default(),
+            state: Mutex::new(State::new(intake)),
             active: AtomicI64::new(0),
             numbers: OnceLock::new(),
             wake: Notify::new(),
@@ -68,37 +63,14 @@ impl Queue {
         }
     }
 
-    pub(super) fn push(&self, record: Record) {
-        self.push_each([record]);
-    }
-
-    /// As pushing one after the other, under one lock.
-    pub(super) fn push_all(&self, records: Vec<Record>) {
-        self.push_each(records);
-    }
-
-    fn push_each(&self, records: impl IntoIterator<Item = Record>) {
-        // Refused records are freed after the lock, not under it.
-        let mut refused = Vec::new();
+    /// Takes in what is to be known of a record.
+    pub(super) fn push(&self, record: RecordRef<'_>) {
         let mut state = self.lock();
-        let before = state.pending.len();
-        for record in records {
-            state.recorded += 1;
-            if state.close_by.is_some() {
-                state.dropped.shutdown += 1;
-            } else if !(self.keep_unsampled || record.is_due()) {
-                state.sampled_out += 1;
-            } else if state.queued() >= self.capacity as u64 {
-                state.dropped.queue_full += 1;
-            } else {
-                state.pending.push(record);
-                continue;
-            }
-            refused.push(record);
-        }
-        let batch_is_full = before < self.batch && state.pending.len() >= self.batch;
+        let had_batch = state.intake.has_batch();
+        state.push(record, self.capacity);
+        let wakes = !had_batch && state.intake.has_batch();
         drop(state);
-        if batch_is_full {
+        if wakes {
             self.wake.notify_one();
         }
     }
@@ -139,17 +111,22 @@ impl Queue {
         let _ = tokio::time::timeout_at(tick, self.wake.notified()).await;
     }
 
-    /// Swaps the waiting records with `empty`, and says which flush they belong to.
-    pub(super) fn take(&self, empty: &mut Vec<Record>) -> u64 {
+    /// Takes all that waits into `taken`, which is empty, and says which flush it belongs to.
+    pub(super) fn take(&self, taken: &mut Taken) -> u64 {
         let mut state = self.lock();
-        std::mem::swap(&mut state.pending, empty);
-        state.in_flight += empty.len() as u64;
+        state.in_flight += state.intake.spans() as u64;
+        state.intake.take(taken);
         state.flush_asked
+    }
+
+    /// Gives a buffer back that is done with.
+    pub(super) fn reuse(&self, room: Vec<u8>) {
+        self.lock().intake.reuse(room);
     }
 
     pub(super) fn has_batch(&self) -> bool {
         let state = self.lock();
-        state.pending.len() >= self.batch || state.flush_asked > state.flush_done || state.close_by.is_some()
+        state.intake.has_batch() || state.flush_asked > state.flush_done || state.close_by.is_some()
     }
 
     pub(super) fn flush_is_asked(&self) -> bool {
@@ -165,9 +142,8 @@ impl Queue {
         let (reason, dropped) = settled.dropped.unwrap_or((DropReason::ExportFailed, 0));
         let mut state = self.lock();
         state.exported += settled.exported;
-        state.sampled_out += settled.sampled_out;
         state.dropped.add(reason, dropped);
-        state.in_flight -= settled.exported + settled.sampled_out + dropped;
+        state.in_flight -= settled.exported + dropped;
     }
 
     pub(super) fn flushed(&self, ticket: u64) {
@@ -180,7 +156,8 @@ impl Queue {
     }
 
     pub(super) fn is_idle(&self) -> bool {
-        self.lock().queued() == 0
+        let state = self.lock();
+        state.in_flight == 0 && state.intake.is_empty()
     }
 
     pub(super) fn is_out_of_time(&self) -> bool {
@@ -208,8 +185,8 @@ impl Queue {
     /// The exporter ends; what is left is counted as lost.
     pub(super) fn close(&self) {
         let mut state = self.lock();
-        let left = std::mem::take(&mut state.pending);
-        let lost = left.len() as u64 + state.in_flight;
+        let lost = state.queued();
+        state.intake.take(&mut Taken::default());
         state.dropped.shutdown += lost;
         state.in_flight = 0;
         state.close_by.get_or_insert_with(Instant::now);
@@ -276,8 +253,40 @@ impl Queue {
 }
 
 impl State {
+    fn new(intake: Intake) -> Self {
+        Self {
+            intake,
+            in_flight: 0,
+            recorded: 0,
+            exported: 0,
+            sampled_out: 0,
+            dropped: Dropped::default(),
+            flush_asked: 0,
+            flush_done: 0,
+            close_by: None,
+            closed: false,
+        }
+    }
+
+    fn push(&mut self, record: RecordRef<'_>, capacity: usize) {
+        self.recorded += 1;
+        let wanted = self.intake.wants(record);
+        if self.close_by.is_some() {
+            self.dropped.shutdown += 1;
+        } else if (wanted && self.queued() >= capacity as u64) || self.intake.measures() >= capacity {
+            self.dropped.queue_full += 1;
+        } else {
+            self.intake.measure(record);
+            if wanted {
+                self.intake.add(record);
+            } else {
+                self.sampled_out += 1;
+            }
+        }
+    }
+
     fn queued(&self) -> u64 {
-        self.pending.len() as u64 + self.in_flight
+        self.intake.spans() as u64 + self.in_flight
     }
 
     fn is_done(&self, ticket: Option<u64>) -> bool {

@@ -27,6 +27,40 @@ pub enum Record {
 impl Record {
     /// Where its span stands.
     pub fn place(&self) -> &SpanPlace {
+        self.lent().place()
+    }
+
+    /// What this side found; a workflow has no findings of its own.
+    pub fn mismatches(&self) -> &[Mismatch] {
+        self.lent().mismatches()
+    }
+
+    /// Whether its span is exported: it is sampled, or it has a finding.
+    pub fn is_due(&self) -> bool {
+        self.lent().is_due()
+    }
+
+    pub(crate) fn lent(&self) -> RecordRef<'_> {
+        match self {
+            Self::Handoff(record) => RecordRef::Handoff(record),
+            Self::Process(record) => RecordRef::Process(record),
+            Self::Workflow(record) => RecordRef::Workflow(record),
+            Self::Step(record) => RecordRef::Step(record),
+        }
+    }
+}
+
+/// A [`Record`] that stays where it is: its span is written at once.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum RecordRef<'a> {
+    Handoff(&'a HandoffRecord),
+    Process(&'a ProcessRecord),
+    Workflow(&'a WorkflowRecord),
+    Step(&'a StepRecord),
+}
+
+impl<'a> RecordRef<'a> {
+    pub(crate) fn place(self) -> &'a SpanPlace {
         match self {
             Self::Handoff(record) => &record.place,
             Self::Process(record) => &record.place,
@@ -35,8 +69,7 @@ impl Record {
         }
     }
 
-    /// What this side found; a workflow has no findings of its own.
-    pub fn mismatches(&self) -> &[Mismatch] {
+    pub(crate) fn mismatches(self) -> &'a [Mismatch] {
         match self {
             Self::Handoff(record) => &record.outcome.mismatches,
             Self::Process(record) => &record.outcome.mismatches,
@@ -45,10 +78,18 @@ impl Record {
         }
     }
 
-    /// Whether its span is exported: it is sampled, or it has a finding.
-    pub fn is_due(&self) -> bool {
+    pub(crate) fn is_due(self) -> bool {
         let failed = matches!(self, Self::Workflow(record) if record.ok == Some(false));
         self.place().sampled || !self.mismatches().is_empty() || failed
+    }
+
+    pub(crate) fn to_record(self) -> Record {
+        match self {
+            Self::Handoff(record) => Record::Handoff(Box::new(record.clone())),
+            Self::Process(record) => Record::Process(Box::new(record.clone())),
+            Self::Workflow(record) => Record::Workflow(Box::new(record.clone())),
+            Self::Step(record) => Record::Step(Box::new(record.clone())),
+        }
     }
 }
 
@@ -159,7 +200,7 @@ pub struct Outcome {
 }
 
 /// The sender's side of one attempt at a handoff.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct HandoffRecord {
     /// Where its span stands.
     pub place: SpanPlace,
@@ -249,7 +290,7 @@ pub struct ProcessRecord {
 }
 
 /// A closed workflow.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct WorkflowRecord {
     /// Where its span stands: the root of its trace.
     pub place: SpanPlace,
@@ -268,7 +309,7 @@ pub struct WorkflowRecord {
 }
 
 /// A step inside an agent: span `decision {type}`, `execute_tool {tool}`, `iteration`, `join`, `invoke_agent {agent}`.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct StepRecord {
     /// Where its span stands.
     pub place: SpanPlace,

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use opentelemetry_proto::tonic::collector::metrics::v1::metrics_service_server::{
     MetricsService, MetricsServiceServer,
@@ -23,7 +23,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tonic::codec::CompressionEncoding;
-use tonic::{Request, Response, Status};
+use tonic::{Code, Request, Response, Status};
+use tonic_types::{ErrorDetails, StatusExt};
 
 /// How a collector treats what it is sent.
 #[derive(Clone, Copy, Debug)]
@@ -38,6 +39,8 @@ pub(crate) enum Manner {
     HangsFirst(usize),
     /// Says "not now" so many times (503, `UNAVAILABLE`), then takes everything.
     RefusesFirst(usize),
+    /// Says once when to come again (`Retry-After`, `RetryInfo`), then takes everything.
+    Asks(Duration),
     /// Says "not now" for ever.
     RefusesAll,
     /// Says that the request is wrong for ever (400, `INVALID_ARGUMENT`).
@@ -55,6 +58,8 @@ pub(crate) struct Received {
     pub(crate) headers: Vec<BTreeMap<String, String>>,
     /// Requests for spans, answered or not.
     pub(crate) attempts: usize,
+    /// When each of them came.
+    pub(crate) attempted: Vec<Instant>,
     /// Requests that the client gave up before they were answered.
     pub(crate) abandoned: usize,
 }
@@ -149,7 +154,7 @@ pub(crate) fn mute() -> (String, std::net::TcpListener) {
 
 enum Answer {
     Take(u64),
-    NotNow,
+    NotNow(Option<Duration>),
     Wrong,
 }
 
@@ -158,6 +163,7 @@ impl State {
         let attempts = {
             let mut received = self.received.lock().unwrap();
             received.attempts += 1;
+            received.attempted.push(Instant::now());
             received.headers.push(headers);
             received.attempts
         };
@@ -191,7 +197,9 @@ impl State {
                 std::future::pending().await
             }
             Manner::RefusesFirst(n) if attempts > n => Answer::Take(0),
-            Manner::RefusesFirst(_) | Manner::RefusesAll => Answer::NotNow,
+            Manner::RefusesFirst(_) | Manner::RefusesAll => Answer::NotNow(None),
+            Manner::Asks(_) if attempts > 1 => Answer::Take(0),
+            Manner::Asks(pause) => Answer::NotNow(Some(pause)),
             Manner::Objects => Answer::Wrong,
             Manner::Rejects(n) => Answer::Take(n),
         }
@@ -259,9 +267,12 @@ async fn serve_http_connection(mut stream: TcpStream, state: &State) -> std::io:
             _ = stream.read_buf(&mut bytes) => return Ok(()),
         };
         let (status, body) = match answer {
-            Answer::Take(rejected) => ("200 OK", taken(rejected).encode_to_vec()),
-            Answer::NotNow => ("503 Service Unavailable", Vec::new()),
-            Answer::Wrong => ("400 Bad Request", Vec::new()),
+            Answer::Take(rejected) => ("200 OK".to_owned(), taken(rejected).encode_to_vec()),
+            Answer::NotNow(None) => ("503 Service Unavailable".to_owned(), Vec::new()),
+            Answer::NotNow(Some(pause)) => {
+                (format!("503 Service Unavailable\r\nretry-after: {}", pause.as_secs()), Vec::new())
+            }
+            Answer::Wrong => ("400 Bad Request".to_owned(), Vec::new()),
         };
         let head = format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\n\r\n", body.len());
         stream.write_all(head.as_bytes()).await?;
@@ -301,7 +312,11 @@ impl Answer {
     fn into_grpc<T>(self, take: impl FnOnce(u64) -> T) -> Result<Response<T>, Status> {
         match self {
             Self::Take(rejected) => Ok(Response::new(take(rejected))),
-            Self::NotNow => Err(Status::unavailable("not now")),
+            Self::NotNow(None) => Err(Status::unavailable("not now")),
+            Self::NotNow(pause) => {
+                let details = ErrorDetails::with_retry_info(pause);
+                Err(Status::with_error_details(Code::Unavailable, "not now", details))
+            }
             Self::Wrong => Err(Status::invalid_argument("what is this")),
         }
     }

@@ -10,7 +10,7 @@ use crate::channel::hooks::Readback;
 use crate::channel::hub::HOLD_UNSAMPLED;
 use crate::channel::lock::lock;
 use crate::model::{Climb, Evidence, HandoffKind, Intent, Mismatch, MismatchKind, Quality, Refusal, Rung, Timestamp};
-use crate::telemetry::record::{Content, Record};
+use crate::telemetry::record::{Content, RecordRef};
 use crate::wire::{Choice, Receipt};
 
 impl Delivery {
@@ -239,7 +239,7 @@ impl Delivery {
             by: Some(record.agent.clone()),
             at: now,
         }];
-        self.hub.telemetry.record(Record::Process(record));
+        self.hub.telemetry.record_lent(RecordRef::Process(&record));
     }
 
     pub(super) fn abandon_because(&self, text: String) {

@@ -11,7 +11,7 @@ use crate::channel::hub::HOLD_UNSAMPLED;
 use crate::channel::lock::lock;
 use crate::channel::timers::Timer;
 use crate::model::{Context, Evidence, Mismatch, Rung, Timestamp, Verdict};
-use crate::telemetry::record::{ProcessRecord, Record};
+use crate::telemetry::record::{ProcessRecord, RecordRef};
 use crate::wire::{Choice, Decision, Envelope};
 
 impl Delivery {
@@ -79,11 +79,11 @@ impl Delivery {
 
     pub(super) fn export(&self) {
         if self.leave() {
-            self.hub.telemetry.record(Record::Process(self.copied_record()));
+            self.hub.telemetry.record_lent(RecordRef::Process(&self.copied_record()));
         }
     }
 
-    pub(super) fn copied_record(&self) -> Box<ProcessRecord> {
+    pub(super) fn copied_record(&self) -> ProcessRecord {
         let mut record = self.record.clone();
         let mut state = lock(&self.state);
         state.complete(&mut record, &self.envelope);
@@ -91,21 +91,21 @@ impl Delivery {
         record
     }
 
-    /// As `finish`, by the last who holds the delivery, as a rule: then the record is moved, not copied.
-    pub(crate) fn finish_last(self: Arc<Self>, now: Timestamp) {
+    /// As `finish`, by the last who holds the delivery, as a rule: then the record is completed where it is, not copied.
+    pub(crate) fn finish_last(mut self: Arc<Self>, now: Timestamp) {
         if !self.end(now) || !self.leave() {
             return;
         }
-        match Arc::try_unwrap(self) {
-            Ok(Self { hub, mut record, envelope, state, .. }) => {
-                let state = &mut *lock(&state);
-                state.complete(&mut record, &envelope);
+        match Arc::get_mut(&mut self) {
+            Some(Self { hub, record, envelope, state, .. }) => {
+                let state = &mut *lock(state);
+                state.complete(record, envelope);
                 // Nobody is left who could ask.
                 record.outcome.mismatches = std::mem::take(&mut state.found);
                 record.outcome.climbs = std::mem::take(&mut state.climbs);
-                hub.telemetry.record(Record::Process(record));
+                hub.telemetry.record_lent(RecordRef::Process(record));
             }
-            Err(shared) => shared.hub.telemetry.record(Record::Process(shared.copied_record())),
+            None => self.hub.telemetry.record_lent(RecordRef::Process(&self.copied_record())),
         }
     }
 

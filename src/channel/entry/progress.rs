@@ -10,7 +10,7 @@ use crate::model::{
     AgentName, Climb, ContentHash, Context, Evidence, HandoffKind, Intent, Mismatch, MismatchKind, Quality, Refusal,
     Rung, Timestamp, Verdict,
 };
-use crate::telemetry::record::{ContextAge, HandoffRecord};
+use crate::telemetry::record::ContextAge;
 use crate::verify::intent::{Comparer, Comparison};
 use crate::verify::offset::ClockOffset;
 use crate::verify::{freshness, intent};
@@ -18,8 +18,8 @@ use crate::wire::{Choice, Decision};
 
 #[derive(Debug, Default)]
 pub(super) struct State {
-    /// The record, with what was known at sending; it leaves whole.
-    pub(super) record: Option<Box<HandoffRecord>>,
+    /// Its span was recorded.
+    pub(super) exported: bool,
     pub(super) climbs: Vec<Climb>,
     pub(super) found: Vec<Mismatch>,
     pub(super) understanding: Understanding,
@@ -344,8 +344,9 @@ impl State {
         }
     }
 
-    pub(super) fn final_verdict(&self) -> &'static str {
-        if !self.found.is_empty() {
+    /// The word of the final verdict, after what was found.
+    pub(super) fn word(&self, found: &[Mismatch]) -> &'static str {
+        if !found.is_empty() {
             "mismatched"
         } else if self.understanding == Understanding::Agrees {
             if self.settled.is_some() { "agreed" } else { "pending" }

@@ -8,7 +8,6 @@ use super::{Hub, InboxPart, Outgoing, PASSED_WITHIN};
 use crate::channel::entry::Entry;
 use crate::channel::lock::lock;
 use crate::channel::timers::Timer;
-use crate::telemetry::record::Record;
 
 /// Handoffs that left without receipts, until the server is known to have taken them.
 ///
@@ -50,8 +49,7 @@ impl Hub {
             passed
         };
         let now = self.clock.now();
-        // All at once: a lock for each of them would cost more than the rest.
-        let mut records = Vec::with_capacity(passed.len());
+        // Forgotten all at once: a lock for each of them would cost more than the rest.
         let mut gone = Vec::with_capacity(passed.len());
         for entry in &passed {
             let effects = entry.on_passed(now);
@@ -60,15 +58,16 @@ impl Hub {
             }
             entry.announce();
             if effects.export {
-                records.extend(entry.take_record(&self.clock).map(Record::Handoff));
+                entry.export(self);
                 gone.push(entry.sent.token);
             }
         }
-        self.telemetry.record_all(records);
         let mut entries = lock(&self.entries);
         for token in gone {
             entries.remove(&token);
         }
+        drop(entries);
+        self.spare.put(passed);
     }
 
     /// No marker came back in time: the connection was lost, and with it the server's word.

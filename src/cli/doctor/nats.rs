@@ -8,6 +8,7 @@ use tokio::net::TcpStream;
 
 use super::jetstream;
 use super::report::Report;
+use crate::channel::login;
 use crate::nats::Info;
 
 /// How long anything may take.
@@ -228,16 +229,8 @@ fn list(addresses: &[&String]) -> String {
 }
 
 async fn connect(report: &mut Report, name: &'static str, url: &str, creds: Option<&Path>) -> Option<Client> {
-    let mut options = ConnectOptions::new().name("wilco doctor").connection_timeout(WITHIN).max_reconnects(1);
-    // The client library does not look for them in the URL.
-    let first = url.split(',').next().unwrap_or(url).trim();
-    if let Ok(address) = first.parse::<ServerAddr>() {
-        options = match (address.username(), address.password()) {
-            (Some(user), Some(password)) => options.user_and_password(decoded(user), decoded(password)),
-            (Some(token), None) => options.token(decoded(token)),
-            (None, _) => options,
-        };
-    }
+    let options = ConnectOptions::new().name("wilco doctor").connection_timeout(WITHIN).max_reconnects(1);
+    let mut options = login::from_urls(url, options);
     if let Some(file) = creds {
         options = match options.credentials_file(file).await {
             Ok(options) => options,
@@ -270,26 +263,6 @@ async fn connect(report: &mut Report, name: &'static str, url: &str, creds: Opti
             None
         }
     }
-}
-
-/// Without the percent signs of a URL.
-fn decoded(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&first, more)) = rest.split_first() {
-        let pair = more.get(..2).and_then(|pair| std::str::from_utf8(pair).ok());
-        match pair.and_then(|pair| u8::from_str_radix(pair, 16).ok()) {
-            Some(byte) if first == b'%' => {
-                bytes.push(byte);
-                rest = &more[2..];
-            }
-            _ => {
-                bytes.push(first);
-                rest = more;
-            }
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// Whether a header comes back as it was sent.
@@ -353,10 +326,5 @@ mod tests {
         assert_eq!(version("2.15.1"), Some((2, 15)));
         assert_eq!(version("2.11.0-RC.1"), Some((2, 11)));
         assert_eq!(version("dev"), None);
-    }
-
-    #[test]
-    fn passwords_of_urls_are_decoded() {
-        assert_eq!(decoded("p%40ss%3a100%"), "p@ss:100%");
     }
 }

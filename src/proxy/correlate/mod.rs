@@ -241,7 +241,7 @@ impl Run {
         self.shared.counters.add(Counted::TelemetryFull, lost as u64);
         // The oldest go; those that are lost are never given to telemetry, so that it does not count them again.
         records.truncate(room);
-        self.rules.telemetry.record_all(std::mem::take(records));
+        self.rules.telemetry.record_all(records.drain(..));
         if lost > 0 {
             self.rules.load.halve();
         }

@@ -77,6 +77,7 @@ impl OtlpConfig {
             enabled: Some(true),
             protocol: Some(self.protocol),
             endpoint: Some(exact.map_or_else(|| Endpoint::Base(base.clone()), Endpoint::Exact)),
+            insecure: None,
             headers: self.headers.clone(),
             timeout: self.timeout,
         };

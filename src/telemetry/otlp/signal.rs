@@ -12,6 +12,8 @@ pub(in crate::telemetry) struct Signal {
     pub(in crate::telemetry) enabled: Option<bool>,
     pub(in crate::telemetry) protocol: Option<Protocol>,
     pub(in crate::telemetry) endpoint: Option<Endpoint>,
+    /// Whether an endpoint of gRPC that names no scheme is spoken to in the clear; otherwise over TLS.
+    pub(in crate::telemetry) insecure: Option<bool>,
     pub(in crate::telemetry) headers: Vec<(String, String)>,
     pub(in crate::telemetry) timeout: Option<Duration>,
 }
@@ -50,6 +52,7 @@ impl Signal {
             enabled: self.enabled.or(other.enabled),
             protocol,
             endpoint: self.endpoint.or(other.endpoint),
+            insecure: self.insecure.or(other.insecure),
             headers,
             timeout: self.timeout.or(other.timeout),
         }
@@ -72,6 +75,10 @@ impl Signal {
         });
         let url = match (self.endpoint.as_ref().unwrap_or(&default), protocol) {
             (Endpoint::Base(base), Protocol::Http) => format!("{}/{}", base.trim_end_matches('/'), kind.http_path()),
+            (Endpoint::Base(url) | Endpoint::Exact(url), Protocol::Grpc) if !url.contains("://") => {
+                let scheme = if self.insecure == Some(true) { "http" } else { "https" };
+                format!("{scheme}://{url}")
+            }
             (Endpoint::Base(url) | Endpoint::Exact(url), _) => url.clone(),
         };
         let refuse = |reason: &str| TelemetryError::Endpoint { url: url.clone(), reason: reason.to_owned() };
@@ -108,6 +115,7 @@ impl fmt::Debug for Signal {
             .field("enabled", &self.enabled)
             .field("protocol", &self.protocol)
             .field("endpoint", &self.endpoint)
+            .field("insecure", &self.insecure)
             .field("headers", &headers)
             .field("timeout", &self.timeout)
             .finish()
@@ -131,6 +139,19 @@ mod tests {
         assert_eq!(url(Protocol::Grpc, base("http://a:1")).as_deref(), Ok("http://a:1/"));
         assert_eq!(url(Protocol::Http, Endpoint::Exact("http://a:1/y".into())).as_deref(), Ok("http://a:1/y"));
         assert_eq!(Signal::default().url(SignalKind::Metrics).unwrap().to_string(), "http://localhost:4318/v1/metrics");
+    }
+
+    #[test]
+    fn an_endpoint_of_grpc_without_a_scheme_is_spoken_to_over_tls_unless_that_is_insecure() {
+        for (insecure, expected) in
+            [(None, "https://a:4317/"), (Some(false), "https://a:4317/"), (Some(true), "http://a:4317/")]
+        {
+            let endpoint = Some(Endpoint::Base("a:4317".to_owned()));
+            let signal = Signal { protocol: Some(Protocol::Grpc), endpoint, insecure, ..Signal::default() };
+            assert_eq!(signal.url(SignalKind::Traces).unwrap().to_string(), expected);
+        }
+        let secured = Signal { insecure: Some(true), ..Signal::default() };
+        assert_eq!(secured.url(SignalKind::Traces).unwrap().to_string(), "http://localhost:4318/v1/traces");
     }
 
     #[test]

@@ -163,10 +163,12 @@ pub(super) fn finding_events(out: &mut impl Writer, found: &[Mismatch], at: Time
 
 /// A rung that was climbed.
 fn rung_event(out: &mut impl Writer, climb: &Climb) {
-    out.event(names::RUNG, climb.at, |out| {
-        out.text("rung", climb.rung.as_str());
-        out.text("evidence", climb.evidence.as_str());
-        out.maybe_text("by", climb.by.as_ref());
+    out.rung(climb, |out| {
+        out.event(names::RUNG, climb.at, |out| {
+            out.text("rung", climb.rung.as_str());
+            out.text("evidence", climb.evidence.as_str());
+            out.maybe_text("by", climb.by.as_ref());
+        });
     });
 }
 

@@ -1,10 +1,11 @@
 //! A record becomes the span that the wire contract describes. What a span says is told once, per kind of record, in
 //! terms of a [`Writer`]; one writer makes OTLP/protobuf of it, and one what the SDK gives its exporters.
 //!
-//! Runs on the exporter thread, once per handoff a side.
+//! Runs where the record is made, once per handoff a side; for an exporter of the user's own, on the exporter thread.
 
 mod attributes;
 mod data;
+mod frame;
 mod handoff;
 mod process;
 mod protobuf;
@@ -19,10 +20,11 @@ use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::SpanData;
 
 use self::data::DataWriter;
-use self::protobuf::{Frame, ProtoWriter};
+pub(super) use self::frame::Frame;
+use self::protobuf::ProtoWriter;
 use self::writer::Writer;
 use super::names;
-use super::record::Record;
+use super::record::RecordRef;
 
 /// Makes the SDK's spans of records.
 #[derive(Debug)]
@@ -36,45 +38,43 @@ impl SpanBuilder {
         Self { writer: DataWriter::new(scope()), session }
     }
 
-    pub(super) fn span(&mut self, record: &Record) -> Option<SpanData> {
+    pub(super) fn span(&mut self, record: RecordRef<'_>) -> Option<SpanData> {
         write(&mut self.writer, record, self.session);
         self.writer.take()
     }
 }
 
-/// Makes OTLP requests of records.
+/// Makes OTLP's spans of records.
 #[derive(Debug)]
 pub(super) struct SpanEncoder {
     writer: ProtoWriter,
-    frame: Frame,
+    /// Bytes before the first span of a request, for what stands around them.
+    room: usize,
     session: bool,
 }
 
 impl SpanEncoder {
     pub(super) fn new(resource: &Resource, session: bool) -> Self {
-        Self { writer: ProtoWriter::default(), frame: Frame::new(resource, &scope()), session }
+        Self { writer: ProtoWriter::default(), room: Frame::new(resource).room(), session }
     }
 
-    /// Adds the span of a record to the next request.
-    pub(super) fn add(&mut self, record: &Record) {
-        write(&mut self.writer, record, self.session);
+    /// Makes an empty buffer ready for spans, and for [`Frame::around`] them.
+    pub(super) fn begin(&self, spans: &mut Vec<u8>) {
+        spans.resize(self.room, 0);
     }
 
-    /// The request with all spans since the last one, in `room`.
-    pub(super) fn request(&mut self, room: Vec<u8>) -> Vec<u8> {
-        let spans = self.writer.spans();
-        let request = self.frame.around(spans, room);
-        spans.clear();
-        request
+    /// Adds the span of a record.
+    pub(super) fn add(&mut self, record: RecordRef<'_>, spans: &mut Vec<u8>) {
+        self.writer.write_into(spans, |writer| write(writer, record, self.session));
     }
 }
 
-fn write(out: &mut impl Writer, record: &Record, session: bool) {
+fn write(out: &mut impl Writer, record: RecordRef<'_>, session: bool) {
     match record {
-        Record::Handoff(record) => handoff::write(out, record, session),
-        Record::Process(record) => process::write(out, record, session),
-        Record::Workflow(record) => workflow::write(out, record, session),
-        Record::Step(record) => step::write(out, record, session),
+        RecordRef::Handoff(record) => handoff::write(out, record, session),
+        RecordRef::Process(record) => process::write(out, record, session),
+        RecordRef::Workflow(record) => workflow::write(out, record, session),
+        RecordRef::Step(record) => step::write(out, record, session),
     }
 }
 

@@ -3,24 +3,22 @@
 //! Numbers are those of `opentelemetry/proto/trace/v1/trace.proto`. A message that is written within another stands
 //! behind its length, which is known when it is done; see [`Buffer::close`].
 
-use opentelemetry::InstrumentationScope;
 use opentelemetry::trace::{SpanContext, SpanId, SpanKind, TraceFlags};
-use opentelemetry_sdk::Resource;
 
 use super::shared::Remembered;
 use super::text::Text;
 use super::writer::{Boundary, Shape, Writer};
-use crate::model::{Timestamp, WorkflowId};
+use crate::model::{Climb, Timestamp, WorkflowId};
 use crate::telemetry::record::SpanPlace;
 
 /// A field's number and wire type in one byte, which holds for numbers under 16.
-const fn field(number: u8, wire_type: u8) -> u8 {
+pub(super) const fn field(number: u8, wire_type: u8) -> u8 {
     number << 3 | wire_type
 }
 
 const VARINT: u8 = 0;
 const FIXED64: u8 = 1;
-const BYTES: u8 = 2;
+pub(super) const BYTES: u8 = 2;
 const FIXED32: u8 = 5;
 
 // Where attributes stand in a span, in an event, and in a link.
@@ -29,7 +27,7 @@ const EVENT_ATTRIBUTE: u8 = field(3, BYTES);
 const LINK_ATTRIBUTE: u8 = field(4, BYTES);
 
 // `AnyValue`.
-const STRING: u8 = field(1, BYTES);
+pub(super) const STRING: u8 = field(1, BYTES);
 const BOOL: u8 = field(2, VARINT);
 const INT: u8 = field(3, VARINT);
 const DOUBLE: u8 = field(4, FIXED64);
@@ -52,15 +50,26 @@ pub(super) struct ProtoWriter {
 }
 
 impl ProtoWriter {
-    /// The spans that were written since the last time.
-    pub(super) fn spans(&mut self) -> &mut Vec<u8> {
-        &mut self.out.0
+    /// Appends to `spans` what `write` writes.
+    pub(super) fn write_into(&mut self, spans: &mut Vec<u8>, write: impl FnOnce(&mut Self)) {
+        std::mem::swap(&mut self.out.0, spans);
+        write(self);
+        std::mem::swap(&mut self.out.0, spans);
     }
 
     /// An attribute up to its value, an `AnyValue` of `len` bytes.
     #[inline]
     fn attribute(&mut self, key: &'static str, len: usize) {
         let pair = 1 + varint_len(key.len()) + key.len() + 1 + varint_len(len) + len;
+        if pair < 0x80 {
+            // So are nearly all, and then each length is a byte.
+            self.out.0.reserve(2 + pair);
+            let head = [self.attribute, pair as u8, field(1, BYTES), key.len() as u8];
+            self.out.0.extend_from_slice(&head);
+            self.out.0.extend_from_slice(key.as_bytes());
+            self.out.0.extend_from_slice(&[field(2, BYTES), len as u8]);
+            return;
+        }
         self.out.0.push(self.attribute);
         self.out.varint(pair as u64);
         self.out.bytes(field(1, BYTES), key.as_bytes());
@@ -202,6 +211,22 @@ impl Writer for ProtoWriter {
         }
     }
 
+    fn rung(&mut self, climb: &Climb, write: impl FnOnce(&mut Self)) {
+        let from = self.out.0.len();
+        match self.remembered.rung(climb) {
+            Some(known) => {
+                // The time follows the event's tag and length, and its own tag.
+                let at = from + 2 + known[1..].iter().take_while(|byte| **byte >= 0x80).count() + 1;
+                self.out.0.extend_from_slice(known);
+                self.out.0[at..at + 8].copy_from_slice(&climb.at.unix_nanos().to_le_bytes());
+            }
+            None => {
+                write(self);
+                self.remembered.add_rung(climb, &self.out.0[from..]);
+            }
+        }
+    }
+
     fn workflow(&mut self, id: &WorkflowId, kind: &'static str, write: impl FnOnce(&mut Self)) {
         match self.remembered.workflow(id, kind) {
             Some(known) => self.out.0.extend_from_slice(known),
@@ -224,79 +249,8 @@ fn kind(kind: &SpanKind) -> u8 {
     }
 }
 
-/// What stands around the spans of a batch: who made them.
-#[derive(Debug)]
-pub(super) struct Frame {
-    /// `ResourceSpans.resource`, whole.
-    resource: Vec<u8>,
-    /// `ScopeSpans.scope`, whole.
-    scope: Vec<u8>,
-    /// `ScopeSpans.schema_url`, whole.
-    scope_end: Vec<u8>,
-    /// `ResourceSpans.schema_url`, whole.
-    resource_end: Vec<u8>,
-}
-
-impl Frame {
-    pub(super) fn new(resource: &Resource, scope: &InstrumentationScope) -> Self {
-        let mut maker = Buffer::default();
-        let begun = maker.open(field(1, BYTES));
-        for (key, value) in resource {
-            any_text(&mut maker, key.as_str(), &value.as_str());
-        }
-        maker.close(begun);
-        let mut about = Buffer::default();
-        let begun = about.open(field(1, BYTES));
-        about.bytes(field(1, BYTES), scope.name().as_bytes());
-        about.bytes(field(2, BYTES), scope.version().unwrap_or_default().as_bytes());
-        about.close(begun);
-        let schema = |url: Option<&str>| {
-            let mut end = Buffer::default();
-            if let Some(url) = url {
-                end.bytes(field(3, BYTES), url.as_bytes());
-            }
-            end.0
-        };
-        Self {
-            resource: maker.0,
-            scope: about.0,
-            scope_end: schema(scope.schema_url()),
-            resource_end: schema(resource.schema_url()),
-        }
-    }
-
-    /// The request that carries `spans`: an `ExportTraceServiceRequest`.
-    pub(super) fn around(&self, spans: &[u8], mut out: Vec<u8>) -> Vec<u8> {
-        let scope_spans = self.scope.len() + spans.len() + self.scope_end.len();
-        let resource_spans = self.resource.len() + 1 + varint_len(scope_spans) + scope_spans + self.resource_end.len();
-        out.clear();
-        out.reserve(1 + varint_len(resource_spans) + resource_spans);
-        let mut out = Buffer(out);
-        out.0.push(field(1, BYTES));
-        out.varint(resource_spans as u64);
-        out.0.extend_from_slice(&self.resource);
-        out.0.push(field(2, BYTES));
-        out.varint(scope_spans as u64);
-        out.0.extend_from_slice(&self.scope);
-        out.0.extend_from_slice(spans);
-        out.0.extend_from_slice(&self.scope_end);
-        out.0.extend_from_slice(&self.resource_end);
-        out.0
-    }
-}
-
-/// An attribute of a resource, all of which are texts here.
-fn any_text(out: &mut Buffer, key: &str, value: &str) {
-    let pair = out.open(field(1, BYTES));
-    out.bytes(field(1, BYTES), key.as_bytes());
-    let any = out.open(field(2, BYTES));
-    out.bytes(STRING, value.as_bytes());
-    out.close(any);
-    out.close(pair);
-}
-
 #[derive(Debug, Default)]
-struct Buffer(Vec<u8>);
+pub(super) struct Buffer(pub(super) Vec<u8>);
 
 /// Bytes that a length is given before it is known: enough for 16,383, which few messages within a span exceed.
 const ROOM: usize = 2;
@@ -304,14 +258,14 @@ const ROOM: usize = 2;
 impl Buffer {
     /// Begins a message within this one; gives where it begins, for `close`.
     #[inline]
-    fn open(&mut self, tag: u8) -> usize {
+    pub(super) fn open(&mut self, tag: u8) -> usize {
         self.0.extend_from_slice(&[tag, 0, 0]);
         self.0.len()
     }
 
     /// Ends the message that began at `begun`: its length goes before it, and it moves if that takes more or less room.
     #[inline]
-    fn close(&mut self, begun: usize) {
+    pub(super) fn close(&mut self, begun: usize) {
         let len = self.0.len() - begun;
         let digits = varint_len(len);
         let at = begun - ROOM;
@@ -336,7 +290,7 @@ impl Buffer {
     }
 
     #[inline]
-    fn bytes(&mut self, tag: u8, bytes: &[u8]) {
+    pub(super) fn bytes(&mut self, tag: u8, bytes: &[u8]) {
         if bytes.len() < 0x80 {
             self.0.extend_from_slice(&[tag, bytes.len() as u8]);
         } else {
@@ -354,7 +308,7 @@ impl Buffer {
     }
 
     #[inline]
-    fn varint(&mut self, mut value: u64) {
+    pub(super) fn varint(&mut self, mut value: u64) {
         while value >= 0x80 {
             self.0.push(value as u8 | 0x80);
             value >>= 7;
@@ -364,7 +318,7 @@ impl Buffer {
 }
 
 #[inline]
-const fn varint_len(value: usize) -> usize {
+pub(super) const fn varint_len(value: usize) -> usize {
     varint64_len(value as u64)
 }
 

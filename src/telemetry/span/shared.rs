@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use super::writer::{Boundary, Side};
-use crate::model::{AgentName, HandoffKind, InstanceId, WorkflowId};
+use crate::model::{AgentName, Climb, Evidence, HandoffKind, InstanceId, Rung, WorkflowId};
 use crate::telemetry::record::{AgentInfo, ServerAddress};
 
 /// Boundaries that are remembered; a process with more of them at once writes some anew.
 const MOST: usize = 64;
+/// Rungs that are remembered: the same few come again and again.
+const MOST_RUNGS: usize = 64;
 
 #[derive(Debug, Default)]
 pub(super) struct Remembered {
@@ -18,6 +20,17 @@ pub(super) struct Remembered {
     next: usize,
     workflow: Option<(WorkflowId, &'static str)>,
     workflow_bytes: Vec<u8>,
+    rungs: Vec<KnownRung>,
+    next_rung: usize,
+}
+
+/// The event of a rung, at whatever time.
+#[derive(Debug)]
+struct KnownRung {
+    rung: Rung,
+    evidence: Evidence,
+    by: Option<AgentName>,
+    bytes: Vec<u8>,
 }
 
 #[derive(Debug)]
@@ -66,6 +79,23 @@ impl Remembered {
         self.workflow = Some((id.clone(), kind));
         self.workflow_bytes.clear();
         self.workflow_bytes.extend_from_slice(bytes);
+    }
+
+    pub(super) fn rung(&self, climb: &Climb) -> Option<&[u8]> {
+        let is =
+            |known: &&KnownRung| known.rung == climb.rung && known.evidence == climb.evidence && known.by == climb.by;
+        self.rungs.iter().find(is).map(|known| known.bytes.as_slice())
+    }
+
+    pub(super) fn add_rung(&mut self, climb: &Climb, bytes: &[u8]) {
+        let Climb { rung, evidence, by, .. } = climb.clone();
+        let known = KnownRung { rung, evidence, by, bytes: bytes.to_vec() };
+        if self.rungs.len() < MOST_RUNGS {
+            self.rungs.push(known);
+        } else {
+            self.rungs[self.next_rung] = known;
+            self.next_rung = (self.next_rung + 1) % MOST_RUNGS;
+        }
     }
 }
 

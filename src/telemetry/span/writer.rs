@@ -1,7 +1,7 @@
 use opentelemetry::trace::{SpanContext, SpanKind};
 
 use super::text::Text;
-use crate::model::{AgentName, InstanceId, Timestamp, WorkflowId};
+use crate::model::{AgentName, Climb, InstanceId, Timestamp, WorkflowId};
 use crate::telemetry::record::{HandoffFacts, SpanPlace};
 use std::sync::Arc;
 
@@ -29,6 +29,11 @@ pub(super) trait Writer {
 
     /// Attributes that all spans of one kind in a workflow share: `write` writes them. A writer may remember them.
     fn workflow(&mut self, _id: &WorkflowId, _kind: &'static str, write: impl FnOnce(&mut Self)) {
+        write(self);
+    }
+
+    /// The event of a rung: `write` writes it. A writer may remember it, but for its time, which comes first.
+    fn rung(&mut self, _climb: &Climb, write: impl FnOnce(&mut Self)) {
         write(self);
     }
 

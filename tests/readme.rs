@@ -94,6 +94,7 @@ const COMMANDS: &[(&str, How)] = &[
         },
     ),
     ("cargo bench --bench store -- --handoffs 1000000", How::ToldIn("benches/store.rs")),
+    ("cargo bench --bench pages -- --handoffs 1000000", How::ToldIn("benches/pages.rs")),
     ("python examples/first/agents.py", How::CoveredBy("tests/guides.rs")),
     ("cargo run --release -- why job-3 --server http://127.0.0.1:4480", How::CoveredBy("tests/guides.rs")),
     ("docker compose up --build", How::ToldIn("docker-compose.yml")),

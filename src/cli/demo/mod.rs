@@ -59,6 +59,11 @@ pub(crate) struct Arguments {
 const SPANS_LEAVE_WITHIN: Duration = Duration::from_secs(1);
 
 pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Outcome> {
+    if let Some(path) = &arguments.save {
+        // Now, rather than after all is done.
+        let opened = tokio::fs::OpenOptions::new().create(true).append(true).open(path).await;
+        opened.with_context(|| format!("--save {}: spans cannot be written there", path.display()))?;
+    }
     let seed = arguments.seed.unwrap_or_else(|| fastrand::u64(..1_000_000));
     let jobs = plan::plan(arguments.workflows as usize, seed, arguments.healthy);
     let mut by_agent: HashMap<&'static str, Telemetry> = HashMap::new();

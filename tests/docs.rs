@@ -53,6 +53,28 @@ fn what_the_architecture_page_names_is_there() {
 }
 
 #[test]
+fn links_of_pages_lead_to_files_whether_read_as_such_or_in_the_reference() {
+    let mut lost = Vec::new();
+    let mut seen = 0;
+    let pages = fs::read_dir(root().join("src/docs")).unwrap().map(|entry| entry.unwrap().path());
+    let pages = pages.filter(|path| path.extension().is_some_and(|end| end == "md")).chain([root().join("README.md")]);
+    for page in pages {
+        let text = fs::read_to_string(&page).unwrap();
+        let inline = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+        let defined = text.lines().filter_map(|line| line.strip_prefix('[')?.split_once("]: ").map(|(_, to)| to));
+        for link in inline.chain(defined).filter(|link| !link.contains("://") && !link.starts_with('#')) {
+            seen += 1;
+            let file = link.split('#').next().unwrap();
+            if !page.parent().unwrap().join(file).exists() {
+                lost.push(format!("{}: {link}", page.display()));
+            }
+        }
+    }
+    assert!(seen > 20, "only {seen} links found");
+    assert!(lost.is_empty(), "\n{}\n", lost.join("\n"));
+}
+
+#[test]
 fn a_silent_function_would_be_found() {
     let text = "    /// Waits.\n    ///\n    /// # Errors\n    /// None.\n    #[must_use]\n    pub async fn wait(\n        &self,\n    ) \
                 -> Result<(), E> {\n    }\n    pub async fn bare() {}\n";

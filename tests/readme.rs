@@ -67,7 +67,6 @@ const COMMANDS: &[(&str, How)] = &[
         "cargo run --release -- trace story-42 --file tests/fixtures/why/story.otlp.jsonl",
         How::Run { exit: 1, says: &["5 handoffs", "stale context at boundary writer<-planner"] },
     ),
-    ("python3 ../shared/faults/judge.py labels.jsonl answers.jsonl --require standard", How::ToldIn(".ci/faults")),
     ("cargo bench --bench diagnose", How::ToldIn("benches/diagnose.rs")),
     ("cargo run --release -- serve", How::CoveredBy("tests/server_commands.rs")),
     (
@@ -95,6 +94,7 @@ const COMMANDS: &[(&str, How)] = &[
         },
     ),
     ("cargo bench --bench store -- --handoffs 1000000", How::ToldIn("benches/store.rs")),
+    ("cargo bench --bench pages -- --handoffs 1000000", How::ToldIn("benches/pages.rs")),
     ("python examples/first/agents.py", How::CoveredBy("tests/guides.rs")),
     ("cargo run --release -- why job-3 --server http://127.0.0.1:4480", How::CoveredBy("tests/guides.rs")),
     ("docker compose up --build", How::ToldIn("docker-compose.yml")),

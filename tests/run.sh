@@ -4,8 +4,9 @@
 #   bash tests/run.sh            everything: unit, integration and doc tests, examples built
 #   bash tests/run.sh ARGS...    only the test runner, with these arguments (a name, --no-default-features, ...)
 #
-# Needs a Rust toolchain, Python 3 and a package manager. Everything fetched goes into .venv, which git ignores; the
-# second run finds it there. Under CI=true a missing piece is an error, elsewhere the tests that need it say SKIPPED.
+# Needs a Rust toolchain, Python 3 and a package manager. Everything fetched goes into .venv, which git ignores, and the
+# second run finds it there; Node.js, Chromium and Python's venv are installed by the package manager where they are
+# missing and it may (as root, or by sudo without a password). Under CI=true a missing piece is an error, elsewhere the tests that need it say SKIPPED.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 

@@ -219,6 +219,37 @@ fn spans_are_exported_to_another_server_and_a_second_run_goes_on() {
 }
 
 #[test]
+fn spans_are_exported_with_the_headers_that_a_backend_asks_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let (from, to) = (folder.path().join("from.db"), folder.path().join("to.db"));
+    let store = Store::open(&from, StoreOptions::default()).unwrap();
+    store.insert_blocking(Told::new(1, "wf", "a", "b").spans().to_vec()).unwrap();
+    let serve = Serve::start_at(&to, "127.0.0.1:0", &["--token", "a-secret-word"]);
+    let url = format!("http://{}", serve.otlp);
+    let export = ["export", &url, "--db", from.to_str().unwrap()];
+    let error = refused(&export);
+    assert!(error.contains("a token is needed") && error.contains("WILCO_TOKEN"), "{error}");
+    let with = |header| [&export[..], &["--header", header]].concat();
+    assert_eq!(ok(&with("authorization=Bearer%20a-secret-word")), format!("2 spans to {url}\n"));
+    let error = refused(&with("authorization"));
+    assert!(error.contains("--header: write it as in NAME=VALUE"), "{error}");
+}
+
+#[test]
+fn who_asks_right_after_the_agents_need_not_ask_twice() {
+    let folder = tempfile::tempdir().unwrap();
+    let serve = Serve::start(&folder.path().join("wilco.db"));
+    let url = serve.url();
+    let asking = wilco().args(["why", "wf", "--server", &url]).stdout(Stdio::piped()).spawn().unwrap();
+    // Its first question has been answered by then, with "not known".
+    std::thread::sleep(Duration::from_millis(300));
+    let found = Told::new(1, "wf", "a", "b").found("stale_context");
+    assert_eq!(post(serve.otlp, &found).unwrap().status, 200);
+    let answer = asking.wait_with_output().unwrap();
+    assert_eq!(answer.status.code(), Some(1), "{answer:?}");
+}
+
+#[test]
 fn all_that_is_taken_is_forwarded_though_both_ends_are_killed_in_between() {
     let folder = tempfile::tempdir().unwrap();
     let (near, far) = (folder.path().join("near.db"), folder.path().join("far.db"));
@@ -337,6 +368,8 @@ fn what_cannot_be_done_is_said_with_what_to_do() {
         ":memory:",
     ]);
     assert!(error.contains("can be reached from other hosts, and no token is set"), "{error}");
+    let error = refused(&["serve", "--keep-size", "2"]);
+    assert!(error.contains("2 bytes would keep nothing; the least is 1MiB"), "{error}");
 }
 
 #[test]

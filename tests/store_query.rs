@@ -213,6 +213,15 @@ fn what_is_not_understood_is_pointed_at() {
     for (text, error) in [
         ("from", "column 5: expected one of = != < <= > >= ^= =~ !~ in, found the end"),
         ("from = ", "column 8: expected a value, found the end"),
+        ("to = a AND form = b", "column 12: nothing is called form: is it from? Quote it if it is an attribute's name"),
+        (
+            "duration > 5",
+            "column 1: nothing is called duration: is it duration_ms? Quote it if it is an attribute's name",
+        ),
+        (
+            "| by verdcit | count",
+            "column 6: nothing is called verdcit: is it verdict? Quote it if it is an attribute's name",
+        ),
         ("from = \"planner", "column 8: text without its closing \""),
         ("from == planner", "column 7: expected a value, found `=`"),
         ("from = planner to = writer", "column 16: expected AND, OR, `|` or the end, found `to`"),

@@ -28,7 +28,7 @@ pub(crate) struct BackendArguments {
     keep_for: Option<Duration>,
     /// Forget the oldest workflows while there is more than this, as in 2GiB or 500MiB. Default: keep them; in memory,
     /// 24MiB
-    #[arg(long, value_name = "SIZE", value_parser = units::bytes)]
+    #[arg(long, value_name = "SIZE", value_parser = size_to_keep)]
     keep_size: Option<u64>,
     #[command(flatten)]
     content: ContentArguments,
@@ -62,6 +62,16 @@ const IN_MEMORY: &str = ":memory:";
 
 /// Bytes that are kept in memory where nobody said how many.
 const KEPT_IN_MEMORY: u64 = 24 << 20;
+
+/// The least that a limit may be: what a nearly empty database takes. A number without its unit is nearly always a slip.
+const LEAST_KEPT: u64 = 1 << 20;
+
+fn size_to_keep(text: &str) -> Result<u64, String> {
+    match units::bytes(text)? {
+        bytes if bytes < LEAST_KEPT => Err(format!("{bytes} bytes would keep nothing; the least is 1MiB")),
+        bytes => Ok(bytes),
+    }
+}
 
 /// Whether this is no file.
 pub(crate) fn is_memory(db: &Path) -> bool {

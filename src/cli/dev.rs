@@ -60,7 +60,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Outcome> {
     let mut signals = Signals::new()?;
     let settings = arguments.settings()?;
     let data = Data::open(&arguments.backend, arguments.db.as_deref()).await?;
-    let bus = if settings.says("upstream") { None } else { Some(arguments.start_bus(&settings.config()?).await?) };
+    let bus = if settings.says("upstream") { None } else { Some(arguments.start_bus(&without_bus(&settings)?).await?) };
     let config = match &bus {
         Some(bus) => settings.with("upstream", &[bus.url()], Origin::Default)?.config()?,
         None => settings.config()?,
@@ -127,6 +127,12 @@ impl Arguments {
     }
 }
 
+/// The proxy's settings while the embedded bus has no address yet. The default server is where agents are to connect, so
+/// a name stands in for the bus that is that of no host (RFC 2606).
+fn without_bus(settings: &Settings) -> anyhow::Result<Config> {
+    Ok(settings.clone().with("upstream", &["nats://bus.invalid".to_owned()], Origin::Default)?.config()?)
+}
+
 /// The error of a proxy, in the words of this command's options.
 fn taken(error: ProxyError, config: &Config, embedded: bool) -> anyhow::Error {
     let ProxyError::Listen { address, source } = error else { return error.into() };
@@ -164,5 +170,32 @@ async fn look_for(servers: Vec<String>) {
         if let Err(error) = server::reach(&url).await {
             Printer::note(format_args!("{error:#}"));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Dev {
+        #[command(flatten)]
+        arguments: Arguments,
+    }
+
+    #[test]
+    fn agents_connect_to_the_port_of_a_nats_server_unless_told_otherwise() {
+        let listens = |arguments: &[&str]| {
+            let dev = Dev::parse_from(std::iter::once("dev").chain(arguments.iter().copied()));
+            let settings = dev.arguments.settings().unwrap();
+            let config =
+                if settings.says("upstream") { settings.config().unwrap() } else { without_bus(&settings).unwrap() };
+            config.listen.to_string()
+        };
+        assert_eq!(listens(&[]), "127.0.0.1:4222");
+        assert_eq!(listens(&["--bus", "127.0.0.1:4222"]), "127.0.0.1:4222");
+        assert_eq!(listens(&["--nats", "nats://127.0.0.1:4222"]), "127.0.0.1:4223");
     }
 }

@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 
+use super::headers::HeaderArguments;
 use super::printer::Printer;
 use super::source::DEFAULT_DB;
 use super::stats::before;
@@ -29,6 +30,8 @@ pub(crate) struct Arguments {
     /// The most spans per second
     #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     rate: u32,
+    #[command(flatten)]
+    headers: HeaderArguments,
     /// Remember here how far it went, and go on from there
     #[arg(long, value_name = "FILE")]
     state: Option<PathBuf>,
@@ -47,7 +50,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Outcome> {
     if !arguments.db.exists() {
         bail!("{}: there is no such database; name one by --db", arguments.db.display());
     }
-    let client = Client::new(&arguments.to)?;
+    let client = Client::new(&arguments.to)?.with_headers(arguments.headers.read()?);
     let store = Store::open(&arguments.db, StoreOptions::default())?;
     let since = arguments.since.map_or(Timestamp::EPOCH, |time| before(Timestamp::now(), time));
     let mut after = arguments.state.as_deref().map(went_to).transpose()?.unwrap_or(0);

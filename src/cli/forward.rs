@@ -30,9 +30,9 @@ pub(crate) struct Forward {
 }
 
 impl Forward {
-    pub(crate) fn new(store: Store, url: &str, state: Option<PathBuf>) -> anyhow::Result<Self> {
+    pub(crate) fn new(store: Store, client: Client, state: Option<PathBuf>) -> anyhow::Result<Self> {
         let after = state.as_deref().map(went_to).transpose()?.unwrap_or(0);
-        Ok(Self { store, client: Client::new(url)?, state, after })
+        Ok(Self { store, client, state, after })
     }
 
     /// Goes on until its future is dropped, or the store can no longer be read.

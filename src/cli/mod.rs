@@ -16,6 +16,7 @@ mod doctor;
 mod export;
 mod files;
 mod forward;
+mod headers;
 mod healthcheck;
 mod import;
 mod man;

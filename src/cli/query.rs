@@ -94,7 +94,8 @@ fn show(printer: &mut Printer, answer: &Answer) {
 
 fn cell(line: &Value, column: &str) -> String {
     if column == "to<-from" {
-        return format!("{}<-{}", cell(line, "to"), cell(line, "from"));
+        let agent = |name| line[name].as_str().unwrap_or("?");
+        return format!("{}<-{}", agent("to"), agent("from"));
     }
     match &line[column] {
         Value::Null => "-".to_owned(),

@@ -1,13 +1,15 @@
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Context;
 
 use super::Outcome;
 use super::backend::{Backend, BackendArguments, Data, is_memory};
 use super::forward::Forward;
+use super::headers::HeaderArguments;
 use super::printer::Printer;
 use super::signals::Signals;
 use super::source::DEFAULT_DB;
+use crate::client::Client;
 use crate::store::Store;
 
 /// Take spans over OTLP, keep them in a database, and answer questions about them
@@ -24,13 +26,15 @@ pub(crate) struct Arguments {
     /// in the database; how far it went is kept beside that, in FILE.forwarded
     #[arg(long, value_name = "URL")]
     forward: Option<String>,
+    #[command(flatten)]
+    headers: HeaderArguments,
 }
 
 pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Outcome> {
     let mut signals = Signals::new()?;
     let data = Data::open(&arguments.backend, Some(&arguments.db)).await?;
     let forward = match &arguments.forward {
-        Some(url) => Some(forwarder(data.store(), url, &arguments.db)?),
+        Some(url) => Some(arguments.forwarder(data.store(), url)?),
         None => None,
     };
     let backend = Backend::start(&arguments.backend, data, None).await?;
@@ -57,11 +61,14 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Outcome> {
     Ok(Outcome::Clean)
 }
 
-fn forwarder(store: &Store, url: &str, db: &Path) -> anyhow::Result<Forward> {
-    let state = (!is_memory(db)).then(|| {
-        let mut name = db.as_os_str().to_owned();
-        name.push(".forwarded");
-        name.into()
-    });
-    Forward::new(store.clone(), url, state).with_context(|| format!("--forward {url}"))
+impl Arguments {
+    fn forwarder(&self, store: &Store, url: &str) -> anyhow::Result<Forward> {
+        let client = Client::new(url).with_context(|| format!("--forward {url}"))?.with_headers(self.headers.read()?);
+        let state = (!is_memory(&self.db)).then(|| {
+            let mut name = self.db.as_os_str().to_owned();
+            name.push(".forwarded");
+            name.into()
+        });
+        Forward::new(store.clone(), client, state)
+    }
 }

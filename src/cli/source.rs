@@ -1,4 +1,5 @@
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use anyhow::{anyhow, bail};
 
@@ -9,6 +10,10 @@ use crate::workflows::Workflows;
 
 /// Where the database is, if nothing else is said.
 pub(crate) const DEFAULT_DB: &str = "wilco.db";
+
+/// How long a workflow that a server does not know is waited for, and how often it is looked for.
+const COMES_WITHIN: Duration = Duration::from_secs(2);
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 /// Workflows that are asked for at once.
 const PAGE: usize = 500;
@@ -49,7 +54,7 @@ impl SourceArguments {
         }
         let workflows = self.open().await?;
         if let Some(id) = id {
-            take(&workflows.get_trace(id).await?);
+            take(&self.wait_for(&workflows, id).await?);
             return Ok(());
         }
         for offset in (0..).step_by(PAGE) {
@@ -62,6 +67,18 @@ impl SourceArguments {
             }
         }
         Ok(())
+    }
+
+    /// One workflow. At a running server it is waited for a little: spans leave their processes in batches, and whoever asks
+    /// right after the agents would be told that there is no such workflow.
+    async fn wait_for(&self, workflows: &Workflows, id: &str) -> anyhow::Result<Workflow> {
+        let by = Instant::now() + if self.server().is_some() { COMES_WITHIN } else { Duration::ZERO };
+        loop {
+            match workflows.get_trace(id).await {
+                Err(error) if error.is_unknown() && Instant::now() < by => tokio::time::sleep(LOOK_AGAIN).await,
+                found => return Ok(found?),
+            }
+        }
     }
 
     fn each_in_files(&self, id: Option<&str>, mut take: impl FnMut(&Workflow)) -> anyhow::Result<()> {

@@ -44,7 +44,7 @@ fn show(printer: &mut Printer, stats: &Stats) {
         Printer::note("nothing is found");
         return;
     }
-    let name = |name: &Option<String>| name.clone().unwrap_or_else(|| "-".to_owned());
+    let name = |name: &Option<String>| name.clone().unwrap_or_else(|| "?".to_owned());
     let mut table = Table::new(&[
         "boundary",
         "handoffs",

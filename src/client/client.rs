@@ -2,6 +2,8 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::HeaderMap;
+use http::header::AUTHORIZATION;
 
 use super::ClientError;
 use crate::diagnose::Workflow;
@@ -15,6 +17,8 @@ pub struct Client {
     http: reqwest::Client,
     url: String,
     token: Option<String>,
+    /// Sent along with spans.
+    headers: HeaderMap,
 }
 
 /// What became of a request with spans.
@@ -54,7 +58,15 @@ impl Client {
         let builder = if is_local { builder.no_proxy() } else { builder };
         let token = std::env::var("WILCO_TOKEN").ok().filter(|token| !token.is_empty());
         let http = builder.build().map_err(|_| refuse())?;
-        Ok(Self { http, url, token })
+        Ok(Self { http, url, token, headers: HeaderMap::new() })
+    }
+
+    /// With these headers on every request that sends spans, such as the key of a backend. Over the token, where one is
+    /// `authorization`.
+    #[must_use]
+    pub fn with_headers(mut self, headers: HeaderMap) -> Self {
+        self.headers = headers;
+        self
     }
 
     /// Every span of a workflow, or of the trace of this id: ask it to `find_failure()`.
@@ -127,10 +139,10 @@ impl Client {
         let url = if self.url.ends_with("/v1/traces") { self.url.clone() } else { format!("{}/v1/traces", self.url) };
         let post = self.http.post(url).timeout(PATIENCE).header("content-type", "application/x-protobuf").body(request);
         let post = match &self.token {
-            Some(token) => post.bearer_auth(token),
-            None => post,
+            Some(token) if !self.headers.contains_key(AUTHORIZATION) => post.bearer_auth(token),
+            _ => post,
         };
-        let response = match post.send().await {
+        let response = match post.headers(self.headers.clone()).send().await {
             Ok(response) => response,
             Err(error) => return Ok(Sent::Later(Duration::from_secs(1), self.lost(&error).to_string())),
         };

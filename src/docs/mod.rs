@@ -17,16 +17,25 @@
 //! The contract for other languages is with the code that keeps it: [`crate::wire::contract`]. Every kind of mismatch,
 //! with an example, is at [`MismatchKind`](crate::model::MismatchKind).
 
+// Links of a page lead to files, for those who read it as one. Here the items come first, and the first definition counts.
+#[doc = "[design]: crate::docs::design"]
+#[doc = ""]
 #[doc = include_str!("architecture.md")]
 pub mod architecture {}
 #[doc = include_str!("backends.md")]
 pub mod backends {}
 #[doc = include_str!("changelog.md")]
 pub mod changelog {}
+#[doc = "[find_failure]: crate::diagnose::find_failure"]
+#[doc = ""]
 #[doc = include_str!("diagnosis.md")]
 pub mod diagnosis {}
+#[doc = "[telemetry]: crate::telemetry"]
+#[doc = ""]
 #[doc = include_str!("design.md")]
 pub mod design {}
+#[doc = "[proxy]: crate::docs::proxy"]
+#[doc = ""]
 #[doc = include_str!("operate.md")]
 pub mod operate {}
 #[doc = include_str!("proxy.md")]
@@ -35,8 +44,15 @@ pub mod proxy {}
 pub mod scaling {}
 #[doc = include_str!("security.md")]
 pub mod security {}
+#[doc = "[kinds]: crate::model::MismatchKind"]
+#[doc = "[operate]: crate::docs::operate"]
+#[doc = "[backends]: crate::docs::backends"]
+#[doc = "[troubleshooting]: crate::docs::troubleshooting"]
+#[doc = ""]
 #[doc = include_str!("start.md")]
 pub mod start {}
+#[doc = "[scaling]: crate::docs::scaling"]
+#[doc = ""]
 #[doc = include_str!("troubleshooting.md")]
 pub mod troubleshooting {}
 

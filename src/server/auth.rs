@@ -68,7 +68,10 @@ impl Guard {
         let bearer = shown.and_then(|shown| shown.split_once(' '));
         match bearer.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")).zip(caller) {
             Some(((_, shown), caller)) => self.admits(shown.trim(), caller),
-            None => Err(Problem::new(StatusCode::UNAUTHORIZED, "a token is needed: Authorization: Bearer ...")),
+            None => Err(Problem::new(
+                StatusCode::UNAUTHORIZED,
+                "a token is needed: Authorization: Bearer ...; commands of wilco take it from WILCO_TOKEN",
+            )),
         }
     }
 }

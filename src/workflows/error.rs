@@ -25,6 +25,13 @@ pub enum WorkflowsError {
     Client(ClientError),
 }
 
+impl WorkflowsError {
+    /// Whether nothing is known of the workflow, which may be because its spans are yet to come.
+    pub const fn is_unknown(&self) -> bool {
+        matches!(self, Self::Unknown { .. })
+    }
+}
+
 impl From<ClientError> for WorkflowsError {
     fn from(error: ClientError) -> Self {
         match error {

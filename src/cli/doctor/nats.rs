@@ -70,7 +70,7 @@ pub(super) async fn through(report: &mut Report, url: &str, creds: Option<&Path>
         Ok(_) => report.warning(
             "proxy.injects",
             format!("a message through {} came back without a Wilco header", at.shown),
-            "is this the proxy, and not the NATS server? With --inject off, or {subject} left out by --leave, it is meant",
+            format!("is this the proxy, and not the NATS server? With --inject off, or {subject} left out by --leave, it is meant"),
         ),
         Err(why) => report.bad("proxy.injects", format!("no message came back through {}: {why}", at.shown), "look at its log"),
     }

@@ -2,17 +2,20 @@
 //!
 //! **Evidence.** One content hash on three or more handoffs whose agents form a circle (a pair or a ring), or that one
 //! agent received three times. **Mimics.** A task that is sent to many at once: nobody gets it twice. A review, whose
-//! drafts differ. Attempts of one handoff. **Leads to** a budget that is gone, a caller that times out.
+//! drafts differ. Attempts of one handoff. Runs of one name, each begun anew. **Leads to** a budget that is gone, a caller that times out.
 
 use std::collections::{HashMap, HashSet};
 
 use super::super::causality::{Part, node};
 use super::super::finding::Finding;
+use super::super::handoff::Handoff;
 use super::super::view::View;
 use crate::model::MismatchKind;
 
 /// How often the same content is handed over before it is a loop.
 const ROUNDS: usize = 3;
+/// How sure it is where nothing ties the rounds to each other: worth a look, and no accusation by itself.
+const ANEW: f64 = 0.1;
 /// The most rounds that are shown.
 const SHOWN: usize = 64;
 
@@ -30,11 +33,12 @@ pub(super) fn find(view: &View<'_, '_>, found: &mut Vec<Finding>) {
         let depths = depths.get_or_insert_with(|| view.causality.depths());
         let depth = |at: usize| depths[node(at, Part::Task).index()];
         let first = group.iter().map(|at| depth(*at)).min();
+        let (weight, how) = if goes_on(view, group) { (0.98, " in a circle") } else { (ANEW, ", each time anew") };
         for at in group.iter().filter(|at| Some(depth(**at)) == first) {
-            let words = format!("the same content was handed over {} times in a circle", group.len());
+            let words = format!("the same content was handed over {} times{how}", group.len());
             let spans = group.iter().take(SHOWN).flat_map(|at| view.graph.handoffs[*at].span_ids());
             shown.insert(*at);
-            found.push(Finding::task(*at, MismatchKind::Looped, 0.98).says(words).shown_by(spans));
+            found.push(Finding::task(*at, MismatchKind::Looped, weight).says(words).shown_by(spans));
         }
     }
     for (at, handoff) in view.handoffs().filter(|(_, handoff)| handoff.declares(MismatchKind::Looped)) {
@@ -54,6 +58,16 @@ fn came_back(view: &View<'_, '_>, group: &[usize]) -> bool {
     }
     let passed = handoffs().filter_map(|handoff| Some((handoff.from?, handoff.to?)));
     has_circle(passed.collect()) || times.values().any(|times| *times >= ROUNDS)
+}
+
+/// Whether one round comes of another, or of anything else. Rounds of which each begins of itself may be runs that happen
+/// to have one name.
+fn goes_on(view: &View<'_, '_>, group: &[usize]) -> bool {
+    let handoffs = || group.iter().map(|at| &view.graph.handoffs[*at]);
+    let begins = |handoff: &Handoff<'_>| {
+        handoff.parent_id.is_none() && handoff.sent().is_none_or(|sent| sent.inputs().next().is_none())
+    };
+    !handoffs().all(begins) || has_circle(handoffs().filter_map(|handoff| Some((handoff.from?, handoff.to?))).collect())
 }
 
 /// Whether there is a way back to anybody. Who passes a task on as it is, along a chain, goes in no circle.

@@ -3,8 +3,8 @@
 //! **Evidence.** Two handoffs read different versions of one item, and the one with the older version does not lead to the
 //! one with the newer: so both ran on the state of the world as it was then, and disagree. Which came first is told by
 //! the causal graph and by one sender's own order, never by clocks. **Mimics.** A new version that came out between two
-//! steps of which one rests on the other; an old version that was handed over and not read. **Leads to** branches that
-//! contradict each other where they are merged.
+//! steps of which one rests on the other, or that one sender takes in turn; an old version that was handed over and not
+//! read. **Leads to** branches that contradict each other where they are merged.
 
 use std::collections::BTreeMap;
 
@@ -19,6 +19,10 @@ use crate::model::MismatchKind;
 const VERSIONS: usize = 16;
 /// The most readers of newer versions that one reader is held against.
 const WITNESSES: usize = 64;
+
+/// How sure it is where one sender had the old version's result back before it used the new one: a version may well come
+/// out in between, and the two may yet be merged.
+const IN_TURN: f64 = 0.3;
 
 struct Reader<'a> {
     at: usize,
@@ -82,22 +86,26 @@ fn conflicts(
     let leads = view.causality.leading_to(&marked);
     for reader in older {
         let reached = leads[node(reader.at, Part::Task).index()];
-        let apart = first
-            .iter()
-            .enumerate()
-            .filter(|(bit, other)| reached & (1 << bit) == 0 && !one_by_one(view, reader.at, other.at));
-        let apart: Vec<&&Reader<'_>> = apart.map(|(_, other)| other).collect();
-        let Some(witness) = apart.iter().find(|other| other.sure).or(apart.first()) else { continue };
+        // Others that use something newer beside it: apart from it, or only after one sender had this one back.
+        let beside = first.iter().enumerate().filter(|(bit, _)| reached & (1 << bit) == 0).map(|(_, other)| other);
+        let (in_turn, apart): (Vec<&&Reader<'_>>, Vec<&&Reader<'_>>) =
+            beside.partition(|other| one_by_one(view, reader.at, other.at));
+        let is_in_turn = apart.is_empty();
+        let witnesses = if is_in_turn { in_turn } else { apart };
+        let Some(witness) = witnesses.iter().find(|other| other.sure).or(witnesses.first()).copied() else { continue };
         let sure = reader.sure && witness.sure;
         let weight = match (knew(reader.at), sure) {
+            _ if is_in_turn => IN_TURN,
             (true, true) => 0.85,
             // Only a guess says that the newer version came first.
             (false, _) if leads_here(reader.at) > 0.0 => 0.45,
-            (_, true) => 0.62 + 0.04 * apart.len().min(4) as f64,
-            (_, false) => 0.58 + 0.02 * apart.len().min(4) as f64,
+            (_, true) => 0.62 + 0.04 * witnesses.len().min(4) as f64,
+            (_, false) => 0.58 + 0.02 * witnesses.len().min(4) as f64,
         };
         let words = if knew(reader.at) {
             format!("{name}@{} was used after {name}@{} had been used on the way here", reader.text, witness.text)
+        } else if is_in_turn {
+            format!("{name}@{} was used here, and {name}@{} later, beside it", reader.text, witness.text)
         } else {
             format!("{name}@{} was used here while {name}@{} was used beside it", reader.text, witness.text)
         };

@@ -8,7 +8,7 @@
 use super::super::finding::Finding;
 use super::super::handoff::Handoff;
 use super::super::view::{MADE_GOOD, View};
-use crate::model::{MismatchKind, Rung};
+use crate::model::{MismatchKind, Rung, names};
 
 pub(super) fn find(view: &View<'_, '_>, at: usize, handoff: &Handoff<'_>, found: &mut Vec<Finding>) {
     let Some(sent) = handoff.sent() else { return };
@@ -18,7 +18,14 @@ pub(super) fn find(view: &View<'_, '_>, at: usize, handoff: &Handoff<'_>, found:
     let spans = [sent.span.span_id];
     let made_good = |weight: f64| if view.may_be_made_good(at) { weight * MADE_GOOD } else { weight };
     if sent.had_no_responders() {
-        let words = format!("the server said \"no responders\" to attempt {}, the last", sent.number);
+        let to = sent
+            .span
+            .attributes
+            .text(names::MESSAGING_DESTINATION_NAME)
+            .map(|subject| format!(" for {subject}"))
+            .unwrap_or_default();
+        let attempt = if sent.number > 1 { format!(", to attempt {}, the last", sent.number) } else { String::new() };
+        let words = format!("the server said \"no responders\"{to}{attempt}");
         found.push(Finding::task(at, MismatchKind::Undelivered, made_good(0.97)).says(words).shown_by(spans));
     } else if sent.tells_rungs() && (sent.reached(Rung::Sent) || sent.reached(Rung::Stored)) {
         let words = "it was sent, and nobody is known to have received it: no receipt, no delivery, no result";

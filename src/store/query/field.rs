@@ -97,6 +97,57 @@ fn workflow(w: &str, name: &str) -> Option<Field> {
     })
 }
 
+/// What [`handoff`], [`span`] and [`workflow`] know by name, and [`attribute`] by a shorter one.
+const NAMES: [&str; 33] = [
+    "id",
+    "handoff",
+    "parent",
+    "workflow",
+    "from",
+    "to",
+    "kind",
+    "verdict",
+    "mismatch",
+    "mismatches",
+    "rung",
+    "timestamp",
+    "duration_ms",
+    "attempts",
+    "deliveries",
+    "size",
+    "age_ms",
+    "quality",
+    "type",
+    "name",
+    "trace_id",
+    "span_id",
+    "parent_span_id",
+    "error",
+    "decision.type",
+    "tool",
+    "outcome",
+    "ok",
+    "spans",
+    "handoffs",
+    "mismatched",
+    "agent",
+    "count",
+];
+
+/// The name that this one is a slip of the pen away from: one letter, in a longer one two, or
+/// its end. Names of attributes that are
+/// in use have parts between dots, so that none is taken for a slip.
+pub(super) fn nearly(name: &str) -> Option<&'static str> {
+    let lower = name.to_lowercase();
+    if name.contains('.') || name.len() < 3 || NAMES.contains(&name) {
+        return None;
+    }
+    let slips = if name.len() < 6 { 1 } else { 2 };
+    let distance = |known: &&str| strsim::osa_distance(known, &lower);
+    let is_cut = |known: &&str| lower.len() >= 4 && known.starts_with(&lower);
+    NAMES.into_iter().filter(|known| is_cut(known) || distance(known) <= slips).min_by_key(distance)
+}
+
 /// The name of an attribute, where another entity has a shorter one for it.
 fn attribute(entity: Entity, name: &str) -> &str {
     match (entity, name) {

@@ -22,7 +22,8 @@
 //! `workflow` `timestamp` `duration_ms` `error` and, by its type, `decision.type`. Of a workflow: `id` `name` `outcome`
 //! `ok` `error` `timestamp` `duration_ms` `spans` `handoffs` `mismatched`. Every other name is that of an attribute, with
 //! or without `wilco.` before it: of a handoff, on the sender's span, else on the receiver's; of a workflow, on its root
-//! span; else on the resource.
+//! span; else on the resource. A name that is nearly one of the known ones is refused as a slip; in quotes it is an
+//! attribute's all the same.
 //!
 //! A comparison with something that is absent does not hold, and neither does its opposite: `NOT x = 1` holds where there
 //! is no `x`, `x != 1` does not. A list holds what any of its values holds.

@@ -1,6 +1,6 @@
 use super::ast::{Entity, Expr, Function, Measure, Name, Node, Operator, Query, Relation, Value, ValueKind};
 use super::lexer::{self, Token, TokenKind};
-use super::{LONGEST, MOST_LINES, QueryError};
+use super::{LONGEST, MOST_LINES, QueryError, field};
 
 /// How deep parentheses and NOTs may be nested.
 const DEEPEST: usize = 64;
@@ -321,6 +321,11 @@ impl Parser {
         // A name in quotes may hold anything.
         let text = match self.peek() {
             TokenKind::Word(word) if !["and", "or", "not"].contains(&word.to_ascii_lowercase().as_str()) => {
+                if let Some(known) = field::nearly(word) {
+                    let problem =
+                        format!("nothing is called {word}: is it {known}? Quote it if it is an attribute's name");
+                    return Err(QueryError::new(column, problem));
+                }
                 word.clone()
             }
             TokenKind::Text(text) if !text.is_empty() => text.clone(),

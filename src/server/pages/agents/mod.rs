@@ -146,5 +146,5 @@ fn table(boundaries: &[BoundaryStats], link: impl Fn(&str, &str) -> String) -> M
 
 /// The name of an agent, which not every span tells.
 pub(super) fn named(agent: &str) -> &str {
-    if agent.is_empty() { "(not told)" } else { agent }
+    if agent.is_empty() { "?" } else { agent }
 }

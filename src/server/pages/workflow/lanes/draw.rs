@@ -166,7 +166,7 @@ fn path(arrow: &Arrow, tone: &str, columns: Columns) -> Markup {
             svg.loop x=(x1) y=(arrow.sent) overflow="visible" {
                 path d={ "M4 0h34v" (arrow.taken - arrow.sent) "h-34" } marker-end=(head) {}
             }
-        } @else if arrow.is_taken {
+        } @else if arrow.is_taken || arrow.rungs.arrived {
             line.hit x1=(x1) y1=(y1) x2=(x2) y2=(y2) {}
             line.over x1=(x1) y1=(y1) x2=(x2) y2=(y2) marker-end=(head) {}
             @let (x, y) = along(0.7);

@@ -55,6 +55,8 @@ pub(super) struct Arrow {
 /// Rungs that are drawn; where one has an opposite, whether it is that.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Rungs {
+    /// Somebody has it, whoever tells so: also where the receiver keeps no record.
+    pub(super) arrived: bool,
     pub(super) delivered: bool,
     pub(super) understood: Option<bool>,
     pub(super) completed: Option<bool>,
@@ -304,6 +306,7 @@ fn rungs(facts: &Outline) -> Rungs {
     let has = |rung| facts.rungs.contains(&rung);
     let either = |good, bad| if has(bad) { Some(false) } else { has(good).then_some(true) };
     Rungs {
+        arrived: facts.rungs.iter().any(|rung| !matches!(rung, Rung::Sent | Rung::Stored)),
         delivered: has(Rung::Delivered),
         understood: either(Rung::Understood, Rung::Misunderstood),
         completed: either(Rung::Completed, Rung::Failed),

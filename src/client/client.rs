@@ -144,7 +144,13 @@ impl Client {
         };
         let response = match post.headers(self.headers.clone()).send().await {
             Ok(response) => response,
-            Err(error) => return Ok(Sent::Later(Duration::from_secs(1), self.lost(&error).to_string())),
+            // It may be anybody's endpoint, so that nothing is said of what should run there.
+            Err(error) => {
+                return Ok(Sent::Later(
+                    Duration::from_secs(1),
+                    format!("{} does not answer: {}", self.url, Self::reason(&error)),
+                ));
+            }
         };
         let status = response.status();
         let after = response.headers().get("retry-after").and_then(|after| after.to_str().ok()?.parse().ok());
@@ -160,14 +166,18 @@ impl Client {
     }
 
     fn lost(&self, error: &reqwest::Error) -> ClientError {
+        ClientError::Unreachable { url: self.url.clone(), reason: Self::reason(error) }
+    }
+
+    /// The innermost cause, which is what tells something.
+    fn reason(error: &reqwest::Error) -> String {
         let mut reason = String::new();
         let mut cause = std::error::Error::source(error);
         while let Some(inner) = cause {
             reason = inner.to_string();
             cause = inner.source();
         }
-        let reason = if reason.is_empty() { error.to_string() } else { reason };
-        ClientError::Unreachable { url: self.url.clone(), reason }
+        if reason.is_empty() { error.to_string() } else { reason }
     }
 
     fn refused(&self, status: reqwest::StatusCode, body: &[u8]) -> ClientError {

@@ -12,7 +12,7 @@ pub enum ClientError {
         url: String,
     },
     /// The server cannot be reached, or broke off.
-    #[error("{url} does not answer: {reason}; is a server running there?")]
+    #[error("{url} does not answer: {reason}; is `wilco serve` running there?")]
     Unreachable {
         /// The server.
         url: String,

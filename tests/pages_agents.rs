@@ -120,6 +120,67 @@ fn one_time_is_compared_with_another() {
 }
 
 #[test]
+fn two_times_are_chosen_freely_and_nonsense_is_told() {
+    let minute = 60_000;
+    let told = (0..4).map(|number| {
+        let told = Told::new(number + 1, "wf", "planner", "writer");
+        // At 10:00, 10:01, 10:02 and 11:00.
+        let told = Told { at_ms: if number == 3 { 60 * minute } else { number * minute }, ..told };
+        if number == 1 { told.found("stale_context") } else { told }
+    });
+    let both = "from=2026-01-15T10:00&until=2026-01-15T10:02&other_from=2026-01-15T11:00&other_until=2026-01-15T12:00";
+    let paths = [
+        format!("/stats?{both}"),
+        format!("/stats.json?{both}"),
+        "/stats?from=yesterday&until=2026-01-15T10:02".to_owned(),
+        "/stats.json?from=2026-01-15T11:00&until=2026-01-15T10:00".to_owned(),
+        "/stats.json?from=2026-01-15T10:00:00Z&until=2026-01-15T10:03:00Z&other_from=&other_until=".to_owned(),
+    ];
+    let replies = ask(told.collect(), &paths.each_ref().map(|path| path.as_str()));
+    let page = &replies[0].body;
+    assert!(page.contains("2 <span class=\"change faint\" title=\"was 1\">▲ 100 %</span>"), "{page}");
+    assert!(page.contains("name=\"other_until\" value=\"2026-01-15T12:00:00\""), "{page}");
+    assert!(page.contains("One is longer than the other"), "{page}");
+    assert!(page.contains("<form method=\"get\" action=\"/stats\">"), "{page}");
+    let twin = replies[1].json();
+    assert_eq!(twin["boundaries"][0]["handoffs"], 2);
+    assert_eq!(twin["boundaries"][0]["mismatched"], 1);
+    assert_eq!(twin["against"]["boundaries"][0]["handoffs"], 1);
+    assert_eq!((replies[2].status, replies[3].status), (400, 400));
+    assert!(
+        replies[2].body.contains("which is no time: say it in UTC, such as 2026-01-15T10:00"),
+        "{}",
+        replies[2].body
+    );
+    assert!(replies[3].body.contains("until is not after from"), "{}", replies[3].body);
+    let twin = replies[4].json();
+    assert_eq!((&twin["boundaries"][0]["handoffs"], &twin["against"]), (&3.into(), &serde_json::Value::Null));
+}
+
+#[test]
+fn each_kind_of_mismatch_has_a_chart_over_time() {
+    let told = vec![
+        at(1, 1, "planner", "writer").found("stale_context"),
+        at(2, 1, "planner", "writer"),
+        at(3, 7, "planner", "writer").found("stale_context").found("refused"),
+        at(4, 20, "planner", "writer"),
+    ];
+    let replies =
+        ask(told, &["/agents?range=1h&from=planner&to=writer", "/agents.json?range=1h&from=planner&to=writer"]);
+    let page = &replies[0].body;
+    let charts = page.split("<div class=\"charts of-kinds\">").nth(1).unwrap().split("<h3>").next().unwrap();
+    // When a bar begins follows from when the test runs.
+    let mut told = charts.split("<title>");
+    let first = told.next().unwrap().to_owned();
+    let charts = told.fold(first, |all, rest| format!("{all}<title>WHEN{}", &rest[19..]));
+    insta::assert_snapshot!("kinds_over_time", charts.replace("><", ">\n<"));
+    let twin = replies[1].json();
+    let parts = twin["boundary"]["parts"].as_array().unwrap();
+    let stale = parts.iter().filter_map(|part| part["kinds"]["stale_context"].as_i64());
+    assert_eq!(stale.sum::<i64>(), 2);
+}
+
+#[test]
 fn names_of_strangers_are_shown_and_never_obeyed() {
     let name = "<img src=x onerror=alert(1)>";
     let paths =

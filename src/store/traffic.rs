@@ -1,8 +1,10 @@
 //! One boundary over time: what a page of agents shows of it.
 
+use std::collections::BTreeMap;
+
 use rusqlite::{Connection, params};
 
-use super::words::VerdictWord;
+use super::words::{VerdictWord, mismatch_words};
 use super::{HandoffSummary, StoreError, lookup};
 use crate::model::Timestamp;
 
@@ -20,6 +22,8 @@ pub struct Part {
     pub age_ms_p95: Option<f64>,
     /// Mean score of the results that have one.
     pub quality_mean: Option<f64>,
+    /// How many handoffs have a finding of each kind that there is.
+    pub kinds: BTreeMap<String, i64>,
 }
 
 /// The handoffs of a boundary (from, to; empty where none is told) in each of `parts` equal parts of the time from `from` up to `until`.
@@ -39,18 +43,31 @@ pub(super) fn over_time(
         mismatched = VerdictWord::Mismatched as i64
     ))?;
     let mut rows = select.query(params![named(boundary.0), named(boundary.1), nanos(from), nanos(until), width])?;
+    // The rest of the division falls to the last.
+    let place = |part: i64| usize::try_from(part).unwrap_or(0).min(parts.saturating_sub(1));
     while let Some(row) = rows.next()? {
-        let part: i64 = row.get(0)?;
-        // The rest of the division falls to the last.
-        let part = usize::try_from(part).unwrap_or(0).min(parts.saturating_sub(1));
-        if let Some(place) = found.get_mut(part) {
+        if let Some(place) = found.get_mut(place(row.get(0)?)) {
             *place = Part {
                 handoffs: place.handoffs + row.get::<_, i64>(1)?,
                 mismatched: place.mismatched + row.get::<_, i64>(2)?,
                 duration_ms_p95: row.get(3)?,
                 age_ms_p95: row.get(4)?,
                 quality_mean: row.get(5)?,
+                ..Part::default()
             };
+        }
+    }
+    let mut select = connection.prepare_cached(
+        "SELECT (start_ns - ?3) / ?5 AS part, mismatches, count(*) FROM handoffs \
+         WHERE from_agent IS ?1 AND to_agent IS ?2 AND start_ns >= ?3 AND start_ns < ?4 AND mismatches <> 0 \
+         GROUP BY part, mismatches",
+    )?;
+    let mut rows = select.query(params![named(boundary.0), named(boundary.1), nanos(from), nanos(until), width])?;
+    while let Some(row) = rows.next()? {
+        if let Some(place) = found.get_mut(place(row.get(0)?)) {
+            for kind in mismatch_words(row.get(1)?) {
+                *place.kinds.entry(kind.to_owned()).or_default() += row.get::<_, i64>(2)?;
+            }
         }
     }
     Ok(found)

@@ -23,6 +23,8 @@ const TOO_OLD: Duration = Duration::from_secs(60);
 pub(in crate::server) struct Numbers {
     /// By how long the time is, and how long ago it ended: in whole steps of how long an answer stays.
     stats: Remembered<(Option<Duration>, u64), Stats>,
+    /// By when the time begins and ends, in nanoseconds.
+    times: Remembered<(u64, u64), Stats>,
     /// By how long the time is, from and to.
     boundaries: Remembered<(Option<Duration>, String, String), Edge>,
 }
@@ -39,6 +41,18 @@ impl Numbers {
         let stays = stays(length);
         let ago = Timestamp::now().since(until).as_secs() / stays.as_secs().max(1);
         self.stats.of(shared, (length, ago), stays, move |store| store.stats_between(from, until)).await
+    }
+
+    /// Of what began from `from` up to `until`, and no other time near it.
+    pub(super) async fn between(
+        &self,
+        shared: &Shared,
+        from: Timestamp,
+        until: Timestamp,
+    ) -> Result<Arc<Stats>, Problem> {
+        let key = (from.unix_nanos(), until.unix_nanos());
+        let count = move |store: &Store| store.stats_between(from, until);
+        self.times.of(shared, key, stays(Some(until.since(from))), count).await
     }
 
     /// Of one boundary, up to now.

@@ -69,11 +69,16 @@ impl Range {
 
     /// A link for each, to where `link` says.
     pub(in crate::server) fn links(self, link: impl Fn(Self) -> String) -> Markup {
+        Self::choices(Some(self), link)
+    }
+
+    /// The same where it may be that none of them is chosen.
+    pub(in crate::server) fn choices(chosen: Option<Self>, link: impl Fn(Self) -> String) -> Markup {
         html! {
             nav.ranges aria-label="Time range" {
                 @for (range, word, label) in Self::ALL {
                     a href=(link(range)) title=(if range == Self::All { "All that there is".to_owned() } else { format!("The last {label}") })
-                        aria-current=[(range == self).then_some("true")] { (word) }
+                        aria-current=[(chosen == Some(range)).then_some("true")] { (word) }
                 }
             }
         }

@@ -13,6 +13,8 @@ use crate::store::{BoundaryStats, HandoffSummary, Part, Store, StoreError};
 const PARTS: usize = 48;
 /// Mismatched handoffs that are listed.
 const LISTED: usize = 12;
+/// Kinds of mismatch that have a chart each: the most frequent ones.
+const KINDS: usize = 6;
 
 /// What is told of one boundary.
 #[derive(Debug, serde::Serialize)]
@@ -51,12 +53,12 @@ impl Edge {
                         div { dt { "Context age, half / 95 %" } dd { (words::maybe(numbers.age_ms_p50, words::duration)) " / " (words::maybe(numbers.age_ms_p95, words::duration)) } }
                         div { dt { "Quality, mean / least" } dd { (words::maybe(numbers.quality_mean, score)) " / " (words::maybe(numbers.quality_min, score)) } }
                     }
-                    @if !numbers.kinds.is_empty() { (kinds(numbers)) }
+                    @if !numbers.kinds.is_empty() { (kinds(numbers)) (self.kinds_over_time(numbers)) }
                     div.charts {
-                        (self.chart("Handoffs", "and mismatched ones", |part| Some(part.handoffs as f64), |part| part.mismatched as f64, |most| words::grouped(most as usize)))
-                        (self.chart("Took", "95 % are not over it", |part| part.duration_ms_p95, |_| 0.0, words::duration))
-                        (self.chart("Context age", "95 % are not over it", |part| part.age_ms_p95, |_| 0.0, words::duration))
-                        (self.chart("Quality", "mean", |part| part.quality_mean, |_| 0.0, score))
+                        (self.chart("Handoffs", "and mismatched ones", |part| Some(part.handoffs as f64), |part| Some(part.mismatched as f64), |most| words::grouped(most as usize)))
+                        (self.chart("Took", "95 % are not over it", |part| part.duration_ms_p95, |_| None, words::duration))
+                        (self.chart("Context age", "95 % are not over it", |part| part.age_ms_p95, |_| None, words::duration))
+                        (self.chart("Quality", "mean", |part| part.quality_mean, |_| None, score))
                     }
                 }
             }
@@ -69,13 +71,29 @@ impl Edge {
         }
     }
 
+    /// A chart for each kind of mismatch: in how many of a hundred handoffs it was found.
+    fn kinds_over_time(&self, numbers: &BoundaryStats) -> Markup {
+        let share = |part: &Part, kind: &str| {
+            let found = part.kinds.get(kind).copied().unwrap_or(0);
+            found as f64 * 100.0 / part.handoffs.max(1) as f64
+        };
+        html! {
+            div.charts.of-kinds {
+                @for (kind, _) in ordered(numbers).into_iter().take(KINDS) {
+                    @let title = words::capital(words::kind(kind).as_ref());
+                    (self.chart(&title, "share of handoffs", |part| (part.handoffs > 0).then(|| share(part, kind)), |part| Some(share(part, kind)), words::percent))
+                }
+            }
+        }
+    }
+
     /// Bars over time, the part of each that is bad hatched by a second colour and told in words.
     fn chart(
         &self,
         title: &str,
         what: &str,
         value: impl Fn(&Part) -> Option<f64>,
-        bad: impl Fn(&Part) -> f64,
+        bad: impl Fn(&Part) -> Option<f64>,
         show: impl Fn(f64) -> String,
     ) -> Markup {
         let most = self.parts.iter().filter_map(&value).fold(0.0, f64::max);
@@ -95,12 +113,16 @@ impl Edge {
                         @if let Some(value) = value(part).filter(|_| part.handoffs > 0) {
                             @let x = format!("{:.3}%", at as f64 * width + width * 0.12);
                             @let wide = format!("{:.3}%", width * 0.76);
-                            rect x=(x) width=(wide) y=(format!("{:.1}", 57.0 - tall(value))) height=(format!("{:.1}", tall(value))) rx="1" {
-                                title { (self.begin(at)) ": " (show(value)) }
+                            @let bad = bad(part);
+                            // What is wholly bad is drawn once; a share that is nothing not at all.
+                            @if bad.is_none_or(|bad| bad < value) {
+                                rect x=(x) width=(wide) y=(format!("{:.1}", 57.0 - tall(value))) height=(format!("{:.1}", tall(value))) rx="1" {
+                                    title { (self.begin(at)) ": " (show(value)) }
+                                }
                             }
-                            @if bad(part) > 0.0 {
-                                rect.bad x=(x) width=(wide) y=(format!("{:.1}", 57.0 - tall(bad(part)))) height=(format!("{:.1}", tall(bad(part)))) rx="1" {
-                                    title { (self.begin(at)) ": " (show(bad(part))) " mismatched" }
+                            @if let Some(bad) = bad.filter(|bad| *bad > 0.0) {
+                                rect.bad x=(x) width=(wide) y=(format!("{:.1}", 57.0 - tall(bad))) height=(format!("{:.1}", tall(bad))) rx="1" {
+                                    title { (self.begin(at)) ": " (show(bad)) " mismatched" }
                                 }
                             }
                         }
@@ -119,10 +141,16 @@ impl Edge {
     }
 }
 
-/// How often each kind was found, as bars with their numbers.
-fn kinds(numbers: &BoundaryStats) -> Markup {
+/// Kinds that were found, the most frequent first.
+fn ordered(numbers: &BoundaryStats) -> Vec<(&String, i64)> {
     let mut kinds: Vec<(&String, i64)> = numbers.kinds.iter().map(|(kind, &count)| (kind, count)).collect();
     kinds.sort_by_key(|&(kind, count)| (std::cmp::Reverse(count), kind));
+    kinds
+}
+
+/// How often each kind was found, as bars with their numbers.
+fn kinds(numbers: &BoundaryStats) -> Markup {
+    let kinds = ordered(numbers);
     let most = kinds.first().map_or(1, |kind| kind.1).max(1);
     html! {
         table.kinds {

@@ -2,6 +2,7 @@
 
 mod compare;
 mod tables;
+mod times;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +12,7 @@ use axum::response::Response;
 use maud::{Markup, html};
 
 use self::compare::Against;
+use self::times::Time;
 use super::frame::{Frame, Live, Page, Tab};
 use super::range::Range;
 use super::{Asked, answered, link, words};
@@ -21,21 +23,24 @@ use crate::server::server::Shared;
 use crate::store::Stats;
 
 /// What the page is asked for, in its address.
-#[derive(Clone, Copy, Debug, Default, serde::Deserialize)]
+#[derive(Clone, Debug, Default, serde::Deserialize)]
 pub(super) struct Wanted {
     #[serde(default)]
     range: Range,
     #[serde(default)]
     against: Against,
+    /// Instead of both.
+    #[serde(flatten)]
+    times: times::Asked,
 }
 
 impl Wanted {
-    fn link(self, range: Range, against: Against) -> String {
+    fn link(range: Range, against: Against) -> String {
         link::with("/stats", &[("range", range.word()), ("against", against.word())])
     }
 
     /// The other time: how much earlier it ended. `None` where nothing is compared.
-    fn shift(self) -> Option<Duration> {
+    fn shift(&self) -> Option<Duration> {
         self.against.shift(self.range.length()?)
     }
 }
@@ -60,7 +65,17 @@ struct Numbers {
 }
 
 impl Numbers {
-    async fn of(shared: &Shared, wanted: Wanted) -> Result<Self, Problem> {
+    async fn of(shared: &Shared, wanted: &Wanted) -> Result<Self, Problem> {
+        if let Some((time, other)) = wanted.times.read()? {
+            let span = async |(from, until): Time| {
+                Ok::<_, Problem>(Span { from, until, stats: shared.numbers.between(shared, from, until).await? })
+            };
+            let against = match other {
+                Some(other) => Some(span(other).await?),
+                None => None,
+            };
+            return Ok(Self { now: span(time).await?, against });
+        }
         let until = Timestamp::now();
         let length = wanted.range.length();
         let span = async |until: Timestamp| {
@@ -82,37 +97,48 @@ pub(super) async fn page(
     frame: Frame,
 ) -> Result<Response, Problem> {
     let Parameters(wanted) = answered(wanted)?;
-    let numbers = Numbers::of(&shared, wanted).await?;
-    let body = body(wanted, &numbers);
+    let numbers = Numbers::of(&shared, &wanted).await?;
+    let body = body(&wanted, &numbers)?;
     Ok(frame.show(Page { title: "Statistics", tab: Some(Tab::Stats), live: Live::All, body }))
 }
 
 /// `GET /stats.json`.
 pub(super) async fn twin(State(shared): State<Shared>, wanted: Asked<Parameters<Wanted>>) -> Result<Response, Problem> {
     let Parameters(wanted) = answered(wanted)?;
-    answer(&Numbers::of(&shared, wanted).await?)
+    answer(&Numbers::of(&shared, &wanted).await?)
 }
 
-fn body(wanted: Wanted, numbers: &Numbers) -> Markup {
+fn body(wanted: &Wanted, numbers: &Numbers) -> Result<Markup, Problem> {
+    let chosen = wanted.times.read()?;
+    let range = if chosen.is_some() { Range::All } else { wanted.range };
+    let nothing = match chosen {
+        Some(_) => "Nothing was handed over in this time.".to_owned(),
+        None => range.sentence("Nothing was handed over"),
+    };
+    let shown = chosen.map(|(time, _)| time).or(wanted.range.length().map(|_| (numbers.now.from, numbers.now.until)));
+    let other = numbers.against.as_ref().map(|span| (span.from, span.until));
     let stats = &numbers.now.stats;
     let before = numbers.against.as_ref().map(|span| &*span.stats);
-    html! {
+    Ok(html! {
         div.head {
             h1 { "Statistics" }
-            (wanted.range.links(|range| wanted.link(range, wanted.against)))
+            (Range::choices(chosen.is_none().then_some(wanted.range), |range| Wanted::link(range, wanted.against)))
         }
-        @if wanted.range.length().is_some() {
-            (wanted.against.links(|against| wanted.link(wanted.range, against)))
+        @if let Some((time, other)) = chosen {
+            (times::sentence(time, other))
+        } @else if wanted.range.length().is_some() {
+            (wanted.against.links(|against| Wanted::link(wanted.range, against)))
         } @else {
             p.faint { "Choose a time range to compare it with an earlier one." }
         }
+        (times::form(chosen.is_some(), shown, other))
         div #numbers data-live {
             @if stats.boundaries.is_empty() && stats.decisions.is_empty() {
-                div.nothing { p { (wanted.range.sentence("Nothing was handed over")) } }
+                div.nothing { p { (nothing) } }
             } @else {
                 section aria-labelledby="by-boundary" {
                     h2 #by-boundary { "Boundaries" }
-                    (tables::boundaries(&stats.boundaries, before.map(|stats| &stats.boundaries[..]), wanted.range))
+                    (tables::boundaries(&stats.boundaries, before.map(|stats| &stats.boundaries[..]), range))
                 }
                 section aria-labelledby="by-agent" {
                     h2 #by-agent { "Agents" }
@@ -126,5 +152,5 @@ fn body(wanted: Wanted, numbers: &Numbers) -> Markup {
                 }
             }
         }
-    }
+    })
 }

@@ -367,3 +367,32 @@ fn a_large_workflow_and_its_loops_and_fans_stay_small_on_the_page() {
     assert!(page.body.len() < 600_000, "{} bytes", page.body.len());
     assert!(page.body.contains("2\u{202f}000"), "the spans are counted");
 }
+
+#[test]
+fn a_workflow_that_was_opened_is_shown_anew_when_any_span_of_it_comes_or_changes() {
+    let told = Told::new(1, "wf", "planner", "writer");
+    let running = Running::with([told.sender()]);
+    let page = || running.get("/workflows/wf").body;
+    let first = page();
+    assert_eq!(page().matches("of-handoff").count(), first.matches("of-handoff").count());
+    assert!(!first.contains("a call of others"));
+
+    // One of other makers, which names no workflow.
+    let mut other =
+        stored::span(told.trace(), 77, "a call of others", Default::default(), told.at_ms + 1, 2, Default::default());
+    running.store.insert_blocking(vec![other.clone()]).unwrap();
+    assert!(page().contains("a call of others"));
+
+    // The same span once more, as it ended.
+    other.name = "a call that ended".into();
+    other.end = other.end + std::time::Duration::from_secs(1);
+    running.store.insert_blocking(vec![other]).unwrap();
+    let changed = page();
+    assert!(changed.contains("a call that ended") && !changed.contains("a call of others"));
+
+    // The other side of the handoff; its own page tells of it as well.
+    assert!(!running.get(&format!("/handoffs/{}", Told::id(1))).body.contains("process writer"));
+    running.store.insert_blocking(vec![told.receiver()]).unwrap();
+    assert!(page().contains("process writer"));
+    assert!(running.get(&format!("/handoffs/{}", Told::id(1))).body.contains("process writer"));
+}

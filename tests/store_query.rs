@@ -63,6 +63,36 @@ fn handoffs(store: &Store, text: &str) -> Vec<u64> {
 }
 
 #[test]
+fn however_frequent_a_kind_is_the_same_is_found_last_first() {
+    let store = Store::in_memory(StoreOptions::default()).unwrap();
+    // Told of in another order than they began in; half of them stale, one of a hundred refused.
+    let told = (0..3_000_u64).map(|place| {
+        let number = place * 7_919 % 3_000 + 1;
+        let told = Told::new(number, &format!("wf-{}", number % 7), "planner", "writer");
+        let told = if number % 2 == 0 { told.found("stale_context") } else { told };
+        if number % 100 == 0 { told.found("refused") } else { told }
+    });
+    store.insert_blocking(told.flat_map(|told| told.spans()).collect()).unwrap();
+    let found = |text: &str| -> Vec<u64> {
+        let lines = ask(&store, text).lines;
+        let id = |line| serde_json::to_value(line).unwrap()["id"].as_str().unwrap().to_owned();
+        lines.into_iter().map(|line| u64::from_str_radix(id(line).rsplit('-').next().unwrap(), 16).unwrap()).collect()
+    };
+    let stale = |place: u64| 3_000 - 2 * place;
+    assert_eq!(found("mismatch = stale_context | limit 20"), (0..20).map(stale).collect::<Vec<_>>());
+    assert_eq!(found("mismatch = stale_context | limit 20 | offset 30"), (30..50).map(stale).collect::<Vec<_>>());
+    assert_eq!(found("mismatch = stale_context | limit 1400"), (0..1_400).map(stale).collect::<Vec<_>>());
+    // Sorted, it is never walked by time.
+    let sorted = found("mismatch = stale_context AND workflow = \"wf-3\" | sort timestamp desc | limit 20");
+    assert_eq!(found("mismatch = stale_context AND workflow = \"wf-3\" | limit 20"), sorted);
+    assert_eq!(
+        found("mismatch = refused | limit 20 | offset 5"),
+        (5..25).map(|place| 3_000 - 100 * place).collect::<Vec<_>>()
+    );
+    assert_eq!(found("mismatch = stale_context | sort duration_ms | limit 20").len(), 20);
+}
+
+#[test]
 fn every_form_of_comparison_finds_what_it_says() {
     let store = store();
     for (text, expected) in [

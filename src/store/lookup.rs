@@ -20,31 +20,77 @@ const MOST_LOOKED_AT: usize = 50_000;
 /// All spans of a workflow: those that name it, and those of other makers that are in its traces. Where no workflow has
 /// this id, those of the trace that has it. Empty where there are none.
 pub(super) fn spans(connection: &Connection, id: &str) -> Result<Vec<Span>, StoreError> {
-    let key: Option<i64> = connection
-        .prepare_cached("SELECT key FROM workflows WHERE id = ?1")?
-        .query_row([id], |row| row.get(0))
-        .optional()?;
-    if let Some(key) = key {
-        return collect(
-            connection,
-            &format!(
+    match Place::of(connection, id)? {
+        Some(place) => collect(connection, &place.sql(), params![place.key(), MOST_SPANS]),
+        None => Ok(Vec::new()),
+    }
+}
+
+/// What tells these spans from any others, also from the same ones a moment later, without decoding them.
+pub(super) fn print(connection: &Connection, id: &str) -> Result<SpansPrint, StoreError> {
+    let (mut hasher, mut bytes) = (blake3::Hasher::new(), 0);
+    if let Some(place) = Place::of(connection, id)? {
+        let mut select = connection.prepare_cached(&place.sql())?;
+        let mut rows = select.query(params![place.key(), MOST_SPANS])?;
+        while let Some(row) = rows.next()? {
+            let body = row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?;
+            hasher.update(&row.get::<_, i64>(0)?.to_le_bytes());
+            hasher.update(&body.len().to_le_bytes());
+            hasher.update(body);
+            bytes += body.len();
+        }
+    }
+    Ok(SpansPrint { digest: hasher.finalize().into(), bytes })
+}
+
+/// Tells the spans of a workflow at one moment from those at another: equal where they are the same, byte by byte.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SpansPrint {
+    /// BLAKE3 over the spans as they are stored.
+    pub digest: [u8; 32],
+    /// How many bytes the spans have as they are stored: OTLP messages, without what their makers have in common.
+    pub bytes: usize,
+}
+
+/// Where the spans that an id stands for are.
+enum Place {
+    Workflow(i64),
+    Trace([u8; 16]),
+}
+
+impl Place {
+    fn of(connection: &Connection, id: &str) -> Result<Option<Self>, StoreError> {
+        let key = connection
+            .prepare_cached("SELECT key FROM workflows WHERE id = ?1")?
+            .query_row([id], |row| row.get(0))
+            .optional()?;
+        Ok(match (key, TraceId::from_hex(id)) {
+            (Some(key), _) => Some(Self::Workflow(key)),
+            (None, Ok(trace)) if id.len() == 32 => Some(Self::Trace(trace.to_bytes())),
+            _ => None,
+        })
+    }
+
+    fn key(&self) -> &dyn rusqlite::ToSql {
+        match self {
+            Self::Workflow(key) => key,
+            Self::Trace(id) => id,
+        }
+    }
+
+    fn sql(&self) -> String {
+        match self {
+            Self::Workflow(_) => format!(
                 "SELECT s.origin, s.body FROM workflow_traces l CROSS JOIN spans s ON {} \
                  WHERE l.workflow = ?1 AND (s.workflow = ?1 OR s.workflow IS NULL) LIMIT ?2",
                 span_key::in_trace("s", "l.trace")
             ),
-            params![key, MOST_SPANS],
-        );
-    }
-    match TraceId::from_hex(id) {
-        Ok(trace) if id.len() == 32 => collect(
-            connection,
-            &format!(
+            Self::Trace(_) => format!(
                 "SELECT s.origin, s.body FROM traces t CROSS JOIN spans s ON {} WHERE t.id = ?1 LIMIT ?2",
                 span_key::in_trace("s", "t.key")
             ),
-            params![trace.to_bytes(), MOST_SPANS],
-        ),
-        _ => Ok(Vec::new()),
+        }
     }
 }
 

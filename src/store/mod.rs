@@ -40,6 +40,7 @@ mod writer;
 pub use content::{DEFAULT_CONTENT_BYTES, Redact};
 pub use error::StoreError;
 pub use exporter::StoreExporter;
+pub use lookup::SpansPrint;
 pub use options::StoreOptions;
 pub use request::Request;
 pub use stats::{AgentStats, BoundaryStats, DecisionStats, Stats};

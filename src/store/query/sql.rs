@@ -4,6 +4,7 @@ use super::QueryError;
 use super::ast::{Entity, Expr, Name, Node, Operator, Relation, Value, ValueKind};
 use super::field::{self, Field};
 use crate::model::Timestamp;
+use crate::store::StoreError;
 use crate::store::span_key;
 use crate::store::words::HandoffKey;
 
@@ -36,13 +37,15 @@ impl Sql {
     }
 
     /// The last node of a chain under the alias `e0`; what stands before it is a condition on it. `by_key`: the rows are
-    /// found by their keys, whatever else is said of them.
+    /// found by their keys, whatever else is said of them. `by_time` says of a kind of mismatch whether it is so frequent
+    /// that handoffs are better walked by time than found by the kind.
     pub(super) fn selection(
         &mut self,
         first: &Node,
         chain: &[(Relation, Node)],
         by_key: bool,
-    ) -> Result<Selection, QueryError> {
+        by_time: impl Fn(i64) -> Result<bool, StoreError>,
+    ) -> Result<Selection, StoreError> {
         let nodes: Vec<&Node> = std::iter::once(first).chain(chain.iter().map(|(_, node)| node)).collect();
         let last = nodes.len() - 1;
         let node = nodes[last];
@@ -58,7 +61,7 @@ impl Sql {
                 matches!(expr, Expr::Compare(name, Operator::Equal, _)
                 if ["id", "handoff", "workflow", "parent", "trace_id"].contains(&name.text.as_str()))
             });
-        // A kind of mismatch is rarer than what any other index finds, except for an id.
+        // A kind of mismatch is rarer than what any other index finds, except for an id; where it is not, time goes first.
         let finding = tops.iter().find_map(|expr| match expr {
             Expr::Compare(name, Operator::Equal, value)
                 if node.entity == Entity::Handoff && ["mismatch", "mismatches"].contains(&name.text.as_str()) =>
@@ -71,9 +74,12 @@ impl Sql {
         let mut in_order = !by_id;
         if let (Some(value), false) = (finding, by_id) {
             let kinds = chosen(&field::mismatch_words(), false, Operator::Equal, value)?;
-            from = "findings f CROSS JOIN handoffs e0 ON e0.key = f.handoff".to_owned();
-            conditions.push(format!("f.kind = {}", kinds.first().copied().unwrap_or(-1)));
-            in_order = false;
+            let kind = kinds.first().copied().unwrap_or(-1);
+            if !by_time(kind)? {
+                from = "findings f CROSS JOIN handoffs e0 ON e0.key = f.handoff".to_owned();
+                conditions.push(format!("f.kind = {kind}"));
+                in_order = false;
+            }
         }
         // The spans of a workflow are in few traces, and those of a trace lie together.
         let workflow = tops.iter().find_map(|expr| match expr {

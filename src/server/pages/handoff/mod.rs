@@ -50,7 +50,7 @@ pub(crate) struct HandoffView {
 /// A handoff with the workflow around it.
 struct Opened {
     summary: HandoffSummary,
-    workflow: Workflow,
+    workflow: Arc<Workflow>,
     diagnosis: Arc<Diagnosis>,
     /// Where commands find it.
     server: String,
@@ -116,7 +116,7 @@ impl Opened {
                 return Ok(Some(Self { summary, workflow, diagnosis, server }));
             }
             // One without a workflow is in a trace that nothing names; only its own spans are known by its id.
-            let workflow = Workflow::new("", store.spans_of_handoff(&wanted)?);
+            let workflow = Arc::new(Workflow::new("", store.spans_of_handoff(&wanted)?));
             let diagnosis = Arc::new(workflow.diagnose());
             Ok(Some(Self { summary, workflow, diagnosis, server }))
         })

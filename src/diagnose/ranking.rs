@@ -71,26 +71,33 @@ pub(super) fn rank(view: &View<'_, '_>, findings: Vec<Finding>) -> Vec<Ranked> {
             })
             .or_insert(ranked);
     }
-    let mut ranked: Vec<Ranked> = best.into_values().collect();
-    best_first(&mut ranked);
+    let depths = view.causality.depths();
+    let depth = |ranked: &Ranked| depths[node(ranked.finding.handoff, ranked.finding.part).index()];
+    let mut ranked: Vec<(usize, Ranked)> = best.into_values().map(|ranked| (depth(&ranked), ranked)).collect();
     vary(&mut ranked);
-    ranked
+    ranked.into_iter().map(|(_, ranked)| ranked).collect()
 }
 
-/// Takes a little off for each better one of the same kind, and sorts anew: of several that are about as likely, the next
-/// to look at is the one that would explain it in another way.
-fn vary(ranked: &mut [Ranked]) {
-    let mut before: BTreeMap<MismatchKind, i32> = BTreeMap::new();
-    for each in &mut *ranked {
-        let better = before.entry(each.finding.kind).or_default();
+/// Takes a little off for each better one of the same kind, and sorts: of several that are about as likely, the next to
+/// look at is the one that would explain it in another way. Of equal ones the better is the one that less leads to; where
+/// even that is equal they stay so, as nothing but chance would tell them apart.
+fn vary(ranked: &mut [(usize, Ranked)]) {
+    let best_first = |ranked: &mut [(usize, Ranked)]| {
+        ranked.sort_by(|left, right| right.1.score.total_cmp(&left.1.score).then(left.0.cmp(&right.0)));
+    };
+    best_first(ranked);
+    // Of each kind: how many there were, and how many of them are better than the last one.
+    let mut before: BTreeMap<MismatchKind, (i32, i32, (f64, usize))> = BTreeMap::new();
+    for (depth, each) in &mut *ranked {
+        let last = (each.score, *depth);
+        let (count, better, at) = before.entry(each.finding.kind).or_insert((0, 0, last));
+        if *at != last {
+            (*better, *at) = (*count, last);
+        }
         each.score *= ONCE_MORE.powi(*better);
-        *better += 1;
+        *count += 1;
     }
     best_first(ranked);
-}
-
-fn best_first(ranked: &mut [Ranked]) {
-    ranked.sort_by(|left, right| right.score.total_cmp(&left.score));
 }
 
 fn key(ranked: &Ranked) -> (u64, std::cmp::Reverse<MismatchKind>) {

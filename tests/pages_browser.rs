@@ -237,6 +237,9 @@ fn every_page_fits_screens_from_a_phone_to_a_wall() {
     paths.push(format!("agents={}", escape("/agents")));
     paths.push(format!("boundary={}", escape("/agents?from=planner&to=researcher")));
     paths.push(format!("stats={}", escape("/stats?range=1h&against=before")));
+    let two =
+        "/stats?from=2026-01-01T00:00&until=2036-01-01T00:00&other_from=2025-01-01T00:00&other_until=2026-01-01T00:00";
+    paths.push(format!("times={}", escape(two)));
     let Some(mut person) = stage.visit_and_keep(&screenshots(), "sizes", &paths) else { return };
     until_done(&mut person);
 }

@@ -78,8 +78,10 @@ fn fields(legend: &str, names: [&str; 2], shown: Option<Time>, is_required: bool
         fieldset {
             legend { (legend) }
             @for ((name, label), value) in names.into_iter().zip(["From", "until"]).zip(&shown) {
-                label for=(name) { (label) }
-                input id=(name) type="datetime-local" name=(name) value=(value) step="1" required[is_required];
+                span {
+                    label for=(name) { (label) }
+                    input id=(name) type="datetime-local" name=(name) value=(value) step="1" required[is_required];
+                }
             }
         }
     }

@@ -15,20 +15,6 @@ LABEL org.opencontainers.image.title="wilco" \
       org.opencontainers.image.licenses="MIT OR Apache-2.0"
 USER 65532:65532
 
-# ---- the programs, built elsewhere: --target prebuilt takes them from the folder DIST of the context
-FROM runtime AS prebuilt
-ARG DIST=target/dist
-COPY --chown=0:0 ${DIST}/wilco /usr/local/bin/wilco
-COPY --chown=65532:65532 ${DIST}/data /data
-HEALTHCHECK --interval=10s --timeout=5s --start-period=5s CMD ["/usr/local/bin/wilco", "healthcheck"]
-ENTRYPOINT ["/usr/local/bin/wilco"]
-CMD ["help"]
-
-FROM runtime AS prebuilt-newsroom
-ARG DIST=target/dist
-COPY --chown=0:0 ${DIST}/newsroom /usr/local/bin/newsroom
-ENTRYPOINT ["/usr/local/bin/newsroom"]
-
 # ---- the programs, built here
 FROM ${BUILDER} AS build
 RUN if command -v apk >/dev/null; then apk add --no-cache build-base; fi

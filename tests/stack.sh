@@ -130,8 +130,8 @@ standin_images() {
         WILCO_TYPESCRIPT_IMAGE=wilco-standin/demo-typescript
     programs
     distroless
-    build wilco . --target prebuilt --build-arg RUNTIME=wilco-standin/distroless-static
-    build newsroom . --target prebuilt-newsroom --build-arg RUNTIME=wilco-standin/distroless-static
+    build wilco . -f tests/prebuilt.Dockerfile --target wilco --build-arg RUNTIME=wilco-standin/distroless-static
+    build newsroom . -f tests/prebuilt.Dockerfile --target newsroom --build-arg RUNTIME=wilco-standin/distroless-static
     nats
     build demo-nats examples/deploy/stack -f examples/deploy/stack/nats.Dockerfile \
         --build-arg NATS=wilco-standin/nats
@@ -148,7 +148,7 @@ build() {
         { tail -n 40 "$scratch/build.log" >&2; fail "wilco-standin/$name could not be built"; }
 }
 
-# The programs, into the folder from which the Dockerfile's `prebuilt` targets take them.
+# The programs, into the folder from which tests/prebuilt.Dockerfile takes them.
 programs() {
     local from="${WILCO_STACK_PROGRAMS:-$target/debug}"
     if [[ "$release" == true ]]; then

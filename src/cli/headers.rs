@@ -1,6 +1,8 @@
 use anyhow::Context;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
+use crate::telemetry::pair;
+
 /// Headers on requests that send spans on, such as the key of a backend.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct HeaderArguments {
@@ -21,12 +23,11 @@ impl HeaderArguments {
         self.headers
             .iter()
             .map(|text| {
-                let (name, value) = text.split_once('=').context("--header: write it as in NAME=VALUE")?;
+                // The value may be a secret, so that it is not repeated.
+                let (name, value) = pair(text).context("--header: write it as in NAME=VALUE")?;
                 let name: HeaderName =
-                    name.trim().parse().with_context(|| format!("--header: {name:?} is no name of a header"))?;
-                // The value may be a secret, so that it is not repeated. In the standard's variable it is percent-encoded.
-                let value = percent_encoding::percent_decode_str(value.trim()).collect::<Vec<u8>>();
-                let value = HeaderValue::from_bytes(&value)
+                    name.parse().with_context(|| format!("--header: {name:?} is no name of a header"))?;
+                let value = HeaderValue::from_bytes(value.as_bytes())
                     .with_context(|| format!("--header {name}: the value has bytes that no header may have"))?;
                 Ok((name, value))
             })

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use opentelemetry_sdk::metrics::Temporality;
+use percent_encoding::percent_decode_str;
 
 use super::otlp::{Endpoint, Protocol, Signal};
 use super::settings::Settings;
@@ -111,11 +112,8 @@ impl Env<'_> {
         let Some(list) = self.text(name) else { return Ok(Vec::new()) };
         let parts = list.split(',').map(str::trim).filter(|part| !part.is_empty());
         parts
-            .map(|part| match part.split_once('=') {
-                Some((key, value)) if !key.trim().is_empty() => Ok((decoded(key.trim()), decoded(value.trim()))),
-                // The list may hold secrets, so the error shows the part's place at most.
-                _ => Err(wrong(name, "a part without a key or without =", PAIRS)),
-            })
+            // The list may hold secrets, so the error does not show the part.
+            .map(|part| pair(part).ok_or_else(|| wrong(name, "a part without a key or without =", PAIRS)))
             .collect()
     }
 
@@ -175,25 +173,15 @@ fn wrong(setting: &'static str, value: &str, expected: &'static str) -> Telemetr
     TelemetryError::Setting { setting, value: value.to_owned(), expected }
 }
 
-/// Percent-decoding, as both list variables ask for. What is no escape stays as it is.
+/// A name and its value in a list, as in `api-key=secret`, both percent-decoded. `None` without the one, or without `=`.
+pub(crate) fn pair(text: &str) -> Option<(String, String)> {
+    let (key, value) = text.split_once('=').filter(|(key, _)| !key.trim().is_empty())?;
+    Some((decoded(key.trim()), decoded(value.trim())))
+}
+
+/// What is no escape stays as it is.
 fn decoded(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let [first, tail @ ..] = rest {
-        let digits = |byte: u8| char::from(byte).to_digit(16);
-        match tail {
-            [high, low, ..] if *first == b'%' && digits(*high).is_some() && digits(*low).is_some() => {
-                let value = digits(*high).zip(digits(*low)).map_or(0, |(high, low)| high * 16 + low);
-                bytes.push(u8::try_from(value).unwrap_or(b'?'));
-                rest = &tail[2..];
-            }
-            _ => {
-                bytes.push(*first);
-                rest = tail;
-            }
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
+    percent_decode_str(text).decode_utf8_lossy().into_owned()
 }
 
 #[cfg(test)]

@@ -57,6 +57,8 @@ mod tls;
 
 pub(crate) use crate::model::names;
 pub use builder::TelemetryBuilder;
+#[cfg(feature = "cli")]
+pub(crate) use env::pair;
 pub use error::TelemetryError;
 pub use handle::Telemetry;
 #[cfg(feature = "proxy")]

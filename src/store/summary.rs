@@ -44,6 +44,11 @@ pub struct HandoffSummary {
 }
 
 impl HandoffSummary {
+    /// `to<-from`; an agent that is not told is a question mark.
+    pub fn boundary(&self) -> String {
+        format!("{}<-{}", self.to.as_deref().unwrap_or("?"), self.from.as_deref().unwrap_or("?"))
+    }
+
     /// Columns of a handoff `{h}` and its workflow `{w}`, in the order in which they are read.
     pub(super) fn columns(h: &str, w: &str) -> String {
         format!(

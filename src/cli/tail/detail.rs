@@ -38,9 +38,8 @@ struct Text {
 impl Text {
     fn view(&mut self, view: &HandoffView, server: &str) {
         let handoff = &view.handoff;
-        let name = |name: &Option<String>| name.clone().unwrap_or_else(|| "?".to_owned());
         let tone = words::tone(&handoff.verdict);
-        self.wrapped(0, &format!("{}<-{}", name(&handoff.to), name(&handoff.from)), STRONG);
+        self.wrapped(0, &handoff.boundary(), STRONG);
         self.wrapped(0, &format!("{} {}", sign(tone), handoff.verdict), self.styles.of(tone));
         let mut facts = vec![
             handoff.kind.clone().unwrap_or_else(|| "kind unknown".to_owned()),

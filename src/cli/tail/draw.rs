@@ -272,16 +272,15 @@ impl Column {
     }
 
     fn cell(self, handoff: &HandoffSummary) -> String {
-        let name = |name: &Option<String>| name.as_deref().unwrap_or("-").to_owned();
         match self {
             Self::Sign => sign(words::tone(&handoff.verdict)).to_owned(),
             Self::Time => handoff.timestamp.get(11..23).unwrap_or_default().to_owned(),
             Self::Clock => handoff.timestamp.get(11..19).unwrap_or_default().to_owned(),
-            Self::Boundary => format!("{}<-{}", name(&handoff.to), name(&handoff.from)),
+            Self::Boundary => handoff.boundary(),
             Self::Verdict => format!("{} {}", sign(words::tone(&handoff.verdict)), handoff.verdict),
             Self::Rung => words::kind(&handoff.rung),
             Self::Took => format!("{:>8}", words::duration(handoff.duration_ms)),
-            Self::Workflow => name(&handoff.workflow),
+            Self::Workflow => handoff.workflow.clone().unwrap_or_else(|| "-".to_owned()),
             Self::Found => handoff.mismatches.iter().map(|kind| words::kind(kind)).collect::<Vec<_>>().join(", "),
         }
     }

@@ -1,6 +1,7 @@
 use super::Arguments;
 use super::feed::{Feed, News};
 use super::handoffs::is_mismatched;
+use super::style::clean;
 use crate::cli::Outcome;
 use crate::cli::printer::{BAD, FAINT, GOOD, Printer, UNKNOWN};
 use crate::cli::signals::Signals;
@@ -53,22 +54,19 @@ pub(super) async fn run(arguments: &Arguments, mut feed: Feed) -> anyhow::Result
 }
 
 fn line(handoff: &HandoffSummary) -> String {
-    let name = |name: &Option<String>| {
-        name.as_deref().unwrap_or("-").chars().map(|c| if c.is_control() { '?' } else { c }).collect::<String>()
-    };
     let style = match words::tone(&handoff.verdict) {
         Tone::Good => GOOD,
         Tone::Bad => BAD,
         Tone::Unsure => UNKNOWN,
     };
-    let boundary = format!("{}<-{}", name(&handoff.to), name(&handoff.from));
+    let boundary = clean(&handoff.boundary());
     format!(
         "{FAINT}{}{FAINT:#}  {boundary:<28} {style}{:<11}{style:#} {:<12} {:>9.1} ms  {}  {}",
         handoff.timestamp.get(11..23).unwrap_or_default(),
         handoff.verdict,
         handoff.rung,
         handoff.duration_ms,
-        name(&handoff.workflow),
+        clean(handoff.workflow.as_deref().unwrap_or("-")),
         handoff.mismatches.join(",")
     )
     .trim_end()

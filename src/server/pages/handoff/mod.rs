@@ -67,7 +67,7 @@ pub(super) async fn page(
         let (body, opened) =
             drawn.map_err(|error| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))?;
         let body = body.ok_or_else(|| Problem::not_found(format!("no span of handoff {id:?} is kept any more")))?;
-        let title = format!("{} · {}", boundary(&opened.summary), opened.summary.verdict);
+        let title = format!("{} · {}", opened.summary.boundary(), opened.summary.verdict);
         let live = match &opened.summary.workflow {
             Some(workflow) => Live::Workflow(workflow),
             None => Live::Still,
@@ -122,10 +122,6 @@ impl Opened {
         })
         .await
     }
-}
-
-fn boundary(summary: &HandoffSummary) -> String {
-    format!("{}<-{}", summary.to.as_deref().unwrap_or("?"), summary.from.as_deref().unwrap_or("?"))
 }
 
 /// `None` where no span tells of it.

@@ -12,7 +12,7 @@ use axum::response::Response;
 use maud::{Markup, html};
 
 use self::compare::Against;
-use self::times::Time;
+use self::times::{Chosen, Time};
 use super::frame::{Frame, Live, Page, Tab};
 use super::range::Range;
 use super::{Asked, answered, link, words};
@@ -65,8 +65,8 @@ struct Numbers {
 }
 
 impl Numbers {
-    async fn of(shared: &Shared, wanted: &Wanted) -> Result<Self, Problem> {
-        if let Some((time, other)) = wanted.times.read()? {
+    async fn of(shared: &Shared, wanted: &Wanted, chosen: Option<Chosen>) -> Result<Self, Problem> {
+        if let Some((time, other)) = chosen {
             let span = async |(from, until): Time| {
                 Ok::<_, Problem>(Span { from, until, stats: shared.numbers.between(shared, from, until).await? })
             };
@@ -97,19 +97,19 @@ pub(super) async fn page(
     frame: Frame,
 ) -> Result<Response, Problem> {
     let Parameters(wanted) = answered(wanted)?;
-    let numbers = Numbers::of(&shared, &wanted).await?;
-    let body = body(&wanted, &numbers)?;
+    let chosen = wanted.times.read()?;
+    let body = body(&wanted, chosen, &Numbers::of(&shared, &wanted, chosen).await?);
     Ok(frame.show(Page { title: "Statistics", tab: Some(Tab::Stats), live: Live::All, body }))
 }
 
 /// `GET /stats.json`.
 pub(super) async fn twin(State(shared): State<Shared>, wanted: Asked<Parameters<Wanted>>) -> Result<Response, Problem> {
     let Parameters(wanted) = answered(wanted)?;
-    answer(&Numbers::of(&shared, &wanted).await?)
+    let chosen = wanted.times.read()?;
+    answer(&Numbers::of(&shared, &wanted, chosen).await?)
 }
 
-fn body(wanted: &Wanted, numbers: &Numbers) -> Result<Markup, Problem> {
-    let chosen = wanted.times.read()?;
+fn body(wanted: &Wanted, chosen: Option<Chosen>, numbers: &Numbers) -> Markup {
     let range = if chosen.is_some() { Range::All } else { wanted.range };
     let nothing = match chosen {
         Some(_) => "Nothing was handed over in this time.".to_owned(),
@@ -119,7 +119,7 @@ fn body(wanted: &Wanted, numbers: &Numbers) -> Result<Markup, Problem> {
     let other = numbers.against.as_ref().map(|span| (span.from, span.until));
     let stats = &numbers.now.stats;
     let before = numbers.against.as_ref().map(|span| &*span.stats);
-    Ok(html! {
+    html! {
         div.head {
             h1 { "Statistics" }
             (Range::choices(chosen.is_none().then_some(wanted.range), |range| Wanted::link(range, wanted.against)))
@@ -152,5 +152,5 @@ fn body(wanted: &Wanted, numbers: &Numbers) -> Result<Markup, Problem> {
                 }
             }
         }
-    })
+    }
 }

@@ -20,9 +20,12 @@ pub(super) struct Asked {
 /// From when, until when.
 pub(super) type Time = (Timestamp, Timestamp);
 
+/// The time that is looked at, and the one beside it.
+pub(super) type Chosen = (Time, Option<Time>);
+
 impl Asked {
-    /// The time that is looked at, and the one beside it.
-    pub(super) fn read(&self) -> Result<Option<(Time, Option<Time>)>, Problem> {
+    /// `None` where none was chosen.
+    pub(super) fn read(&self) -> Result<Option<Chosen>, Problem> {
         let time = pair(("from", &self.from), ("until", &self.until))?;
         let other = pair(("other_from", &self.other_from), ("other_until", &self.other_until))?;
         match (time, other) {

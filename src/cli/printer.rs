@@ -75,10 +75,14 @@ static HELD_BACK: AtomicBool = AtomicBool::new(false);
 /// Diagnostics of the library, as `RUST_LOG` asks for; warnings of ours by default.
 pub(crate) fn log_to_stderr() {
     // In a file or a journal, colours are noise.
-    let is_terminal =
-        std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|text| text.is_empty());
+    let has_colours = std::io::stderr().is_terminal() && wants_colours();
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("off,wilco=warn"));
-    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr).with_ansi(is_terminal).try_init();
+    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr).with_ansi(has_colours).try_init();
+}
+
+/// As `NO_COLOR` says: <https://no-color.org>.
+pub(crate) fn wants_colours() -> bool {
+    std::env::var_os("NO_COLOR").is_none_or(|text| text.is_empty())
 }
 
 fn stderr() -> Box<dyn Write> {

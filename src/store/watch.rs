@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use tokio::sync::broadcast;
 
-use super::query::{Line, Query, QueryError};
+use super::query::{Line, NO_HANDOFFS, Query, QueryError};
 use super::{HandoffSummary, Store, StoreError};
 use crate::model::Timestamp;
 
@@ -31,7 +31,7 @@ impl Watch {
     /// [`QueryError`] where it gives anything but handoffs.
     pub fn only(mut self, query: Query) -> Result<Self, QueryError> {
         if !query.lists_handoffs() {
-            return Err(QueryError::new(1, "handoffs are followed one by one, not spans, workflows or groups"));
+            return Err(QueryError::new(1, NO_HANDOFFS));
         }
         self.wanted = Some(query);
         Ok(self)

@@ -17,7 +17,7 @@ use super::handoffs::MOST;
 use super::state::{Effect, Event, State};
 use super::style::Styles;
 use crate::cli::Outcome;
-use crate::cli::printer::Printer;
+use crate::cli::printer::{Printer, wants_colours};
 use crate::cli::signals::Signals;
 use crate::client::Client;
 
@@ -34,7 +34,7 @@ pub(super) async fn run(arguments: &Arguments, client: Client) -> anyhow::Result
     let mut terminal = Guard::enter()?;
     let size = terminal.0.size().context("the size of the terminal cannot be read")?;
     let mut state = State::new(&arguments.server, &arguments.filter, arguments.mismatched, (size.width, size.height));
-    let styles = Styles::from_environment();
+    let styles = Styles::new(wants_colours());
     let mut feed = Feed::start(Arc::clone(&client), arguments.filter.clone(), KNOWN.min(MOST));
     let (answers, mut answered) = mpsc::channel(4);
     let mut keys = EventStream::new();

@@ -6,7 +6,7 @@ use super::handoffs::{Handoffs, is_mismatched};
 use super::line::TextLine;
 use crate::server::pages::handoff::HandoffView;
 use crate::store::HandoffSummary;
-use crate::store::query::Query;
+use crate::store::query::{NO_HANDOFFS, Query};
 
 /// All that there is to draw. Nothing happens in here: [`State::update`] says what is to be done.
 #[derive(Debug)]
@@ -328,10 +328,7 @@ impl Fault {
     pub(super) fn of(text: &str) -> Option<Self> {
         match Query::parse(text) {
             Ok(query) if query.lists_handoffs() => None,
-            Ok(_) => {
-                let text = "handoffs are followed one by one, not spans, workflows or groups".to_owned();
-                Some(Self { column: None, text })
-            }
+            Ok(_) => Some(Self { column: None, text: NO_HANDOFFS.to_owned() }),
             Err(error) => Some(Self { column: Some(error.column()), text: error.problem().to_owned() }),
         }
     }

@@ -18,11 +18,6 @@ impl Styles {
         Self { has_colours }
     }
 
-    /// As `NO_COLOR` says: <https://no-color.org>.
-    pub(super) fn from_environment() -> Self {
-        Self::new(std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()))
-    }
-
     pub(super) fn of(self, tone: Tone) -> Style {
         let (colour, weight) = match tone {
             Tone::Good => (Color::Green, PLAIN),

@@ -58,6 +58,9 @@ pub const MOST_LINES: usize = 10_000;
 /// How many lines an answer has, if no limit is given.
 pub const DEFAULT_LINES: usize = 100;
 
+/// Why handoffs cannot be followed by a query that gives anything else.
+pub(crate) const NO_HANDOFFS: &str = "handoffs are followed one by one, not spans, workflows or groups";
+
 /// A query that was understood.
 ///
 /// ```

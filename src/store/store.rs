@@ -323,8 +323,8 @@ impl Store {
         self.ask(|connection| stats::stats(connection, from, until))
     }
 
-    /// The handoffs of a boundary, given as (from, to) with an empty name for one that is not told, in each of `parts` equal parts of the time from `from` up to
-    /// `until`.
+    /// The handoffs of a boundary, given as (from, to) with an empty name for one that is not told, in each of `parts` equal
+    /// parts of the time from `from` up to `until`.
     ///
     /// # Errors
     /// [`StoreError::TooSlow`] where it takes longer than the store's limit.

@@ -26,7 +26,8 @@ pub struct Part {
     pub kinds: BTreeMap<String, i64>,
 }
 
-/// The handoffs of a boundary (from, to; empty where none is told) in each of `parts` equal parts of the time from `from` up to `until`.
+/// The handoffs of a boundary (from, to; empty where none is told) in each of `parts` equal parts of the time from `from` up
+/// to `until`.
 pub(super) fn over_time(
     connection: &Connection,
     boundary: (&str, &str),

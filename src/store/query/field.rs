@@ -98,7 +98,7 @@ fn workflow(w: &str, name: &str) -> Option<Field> {
 }
 
 /// What [`handoff`], [`span`] and [`workflow`] know by name, and [`attribute`] by a shorter one.
-const NAMES: [&str; 33] = [
+const NAMES: [&str; 32] = [
     "id",
     "handoff",
     "parent",
@@ -131,12 +131,10 @@ const NAMES: [&str; 33] = [
     "handoffs",
     "mismatched",
     "agent",
-    "count",
 ];
 
-/// The name that this one is a slip of the pen away from: one letter, in a longer one two, or
-/// its end. Names of attributes that are
-/// in use have parts between dots, so that none is taken for a slip.
+/// The name that this one is a slip of the pen away from: one letter, in a longer one two, or its end. Names of
+/// attributes that are in use have parts between dots, so that none is taken for a slip.
 pub(super) fn nearly(name: &str) -> Option<&'static str> {
     let lower = name.to_lowercase();
     if name.contains('.') || name.len() < 3 || NAMES.contains(&name) {
@@ -197,4 +195,19 @@ fn words(column: String, words: Vec<(i64, &'static str)>, in_order: bool) -> Fie
 /// Every kind of mismatch with its number.
 pub(super) fn mismatch_words() -> Vec<(i64, &'static str)> {
     MismatchKind::ALL.iter().enumerate().map(|(at, kind)| (at as i64, kind.as_str())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_that_a_slip_leads_to_means_something() {
+        for name in NAMES {
+            let is_field = handoff("h", name).is_some() || span("s", name).is_some() || workflow("w", name).is_some();
+            let is_short = attribute(Entity::Handoff, name) != name;
+            assert!(is_field || is_short, "{name}");
+            assert_eq!(nearly(name), None);
+        }
+    }
 }

@@ -368,6 +368,10 @@ fn what_cannot_be_done_is_said_with_what_to_do() {
         ":memory:",
     ]);
     assert!(error.contains("can be reached from other hosts, and no token is set"), "{error}");
+    let empty = folder.path().join("empty.db");
+    Store::open(&empty, StoreOptions::default()).unwrap();
+    let error = refused(&["why", "none", "--db", empty.to_str().unwrap()]);
+    assert!(error.contains("no workflow or trace \"none\" is known; `wilco query 'workflow{}'` lists"), "{error}");
     let error = refused(&["serve", "--keep-size", "2"]);
     assert!(error.contains("2 bytes would keep nothing; the least is 1MiB"), "{error}");
 }

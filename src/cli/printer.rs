@@ -66,8 +66,19 @@ impl Printer {
 
     /// One sentence that says what went wrong and what to do.
     pub(crate) fn error(error: &anyhow::Error) {
-        let _ = writeln!(anstream::stderr(), "{BAD}error:{BAD:#} {error:#}");
+        let _ = writeln!(anstream::stderr(), "{BAD}error:{BAD:#} {}", sentence(error));
     }
+}
+
+/// An error with what caused it, as far as it does not say that itself.
+fn sentence(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for part in error.chain().map(ToString::to_string) {
+        if !text.contains(&part) {
+            text = if text.is_empty() { part } else { format!("{text}: {part}") };
+        }
+    }
+    text
 }
 
 static HELD_BACK: AtomicBool = AtomicBool::new(false);
@@ -113,5 +124,12 @@ mod tests {
         assert_eq!(wrap("one two three", 7), ["one two", "three"]);
         assert_eq!(wrap("a-very-long-word b", 5), ["a-very-long-word", "b"]);
         assert!(wrap("", 5).is_empty());
+    }
+
+    #[test]
+    fn a_cause_that_an_error_tells_itself_is_not_told_again() {
+        let error = |text: &'static str| anyhow::anyhow!("in use (os error 98)").context(text);
+        assert_eq!(sentence(&error("cannot listen: in use (os error 98)")), "cannot listen: in use (os error 98)");
+        assert_eq!(sentence(&error("cannot listen")), "cannot listen: in use (os error 98)");
     }
 }

@@ -76,6 +76,7 @@ impl SourceArguments {
         loop {
             match workflows.get_trace(id).await {
                 Err(error) if error.is_unknown() && Instant::now() < by => tokio::time::sleep(LOOK_AGAIN).await,
+                Err(error) if error.is_unknown() => bail!("{error}; `wilco query 'workflow{{}}'` lists those that are"),
                 found => return Ok(found?),
             }
         }

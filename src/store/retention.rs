@@ -28,10 +28,11 @@ pub(super) fn step(
     now_ns: i64,
     swept: &mut i64,
 ) -> rusqlite::Result<Step> {
-    let number = |connection: &Connection, sql: &str| connection.query_row(sql, [], |row| row.get::<_, i64>(0));
-    let free = number(connection, "PRAGMA freelist_count")?;
-    let used = (number(connection, "PRAGMA page_count")? - free) * number(connection, "PRAGMA page_size")?;
-    let too_much = options.keep_bytes.is_some_and(|limit| u64::try_from(used).unwrap_or(0) > limit);
+    let limit = options.keep_bytes.map(|limit| i64::try_from(limit).unwrap_or(i64::MAX));
+    let too_much = match limit {
+        Some(limit) => used(connection)? > limit,
+        None => false,
+    };
     let age = options.keep_for.map(|age| i64::try_from(age.as_nanos()).unwrap_or(i64::MAX));
     let before_ns = match (too_much, age) {
         (true, _) => i64::MAX,
@@ -41,7 +42,7 @@ pub(super) fn step(
     let mut step = Step::default();
     if before_ns > i64::MIN {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        step = forget(&transaction, before_ns)?;
+        step = forget(&transaction, before_ns, limit.filter(|_| too_much))?;
         let next = arrivals::forget(&transaction, *swept)?;
         transaction.commit()?;
         *swept = next;
@@ -54,13 +55,32 @@ pub(super) fn step(
     Ok(step)
 }
 
-fn forget(connection: &Connection, before_ns: i64) -> rusqlite::Result<Step> {
+fn number(connection: &Connection, sql: &str) -> rusqlite::Result<i64> {
+    connection.query_row(sql, [], |row| row.get(0))
+}
+
+/// Bytes of the pages that hold something.
+fn used(connection: &Connection) -> rusqlite::Result<i64> {
+    let pages = number(connection, "PRAGMA page_count")? - number(connection, "PRAGMA freelist_count")?;
+    Ok(pages * number(connection, "PRAGMA page_size")?)
+}
+
+/// `limit`: until no more bytes than these are used.
+fn forget(connection: &Connection, before_ns: i64, limit: Option<i64>) -> rusqlite::Result<Step> {
     let keys: Vec<i64> = connection
         .prepare_cached("SELECT key FROM workflows WHERE arrived_ns < ?1 ORDER BY arrived_ns LIMIT ?2")?
         .query_map(params![before_ns, WORKFLOWS_A_STEP], |row| row.get(0))?
         .collect::<Result<_, _>>()?;
     let mut traces = Vec::new();
+    let mut workflows = 0;
     for key in &keys {
+        // Of a few large workflows, one less may be enough.
+        if let Some(limit) = limit
+            && used(connection)? <= limit
+        {
+            break;
+        }
+        workflows += 1;
         for sql in [
             "DELETE FROM findings WHERE handoff IN (SELECT key FROM handoffs WHERE workflow = ?1)",
             "DELETE FROM handoffs WHERE workflow = ?1",
@@ -113,8 +133,5 @@ fn forget(connection: &Connection, before_ns: i64) -> rusqlite::Result<Step> {
     ] {
         connection.prepare_cached(sql)?.execute([])?;
     }
-    Ok(Step {
-        workflows: keys.len() as u64,
-        more: keys.len() as i64 == WORKFLOWS_A_STEP || spans.len() as i64 == SPANS_A_STEP,
-    })
+    Ok(Step { workflows, more: workflows == WORKFLOWS_A_STEP as u64 || spans.len() as i64 == SPANS_A_STEP })
 }

@@ -252,7 +252,7 @@ impl Inbox {
         };
         Delivery {
             token: self.hub.new_token(),
-            record,
+            record: Box::new(record),
             intent,
             payload: message.payload.clone(),
             receipts: receipts.map(|to| async_nats::Subject::from(&**to)),

@@ -15,6 +15,7 @@ use crate::model::{
 
 /// A [`Record`], lent.
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant)] // on the stack for one call, and never moved
 pub(crate) enum RecordRef<'a> {
     Handoff(HandoffRef<'a>),
     Process(&'a ProcessRecord),

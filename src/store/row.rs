@@ -26,6 +26,9 @@ pub(super) struct SpanRow {
     pub(super) error: bool,
     pub(super) origin: Arc<Origin>,
     pub(super) body: Bytes,
+    /// The place of its pack among those of the request, and its own in the pack.
+    pub(super) pack: usize,
+    pub(super) at: u32,
     pub(super) side: Option<Side>,
     pub(super) root: Option<Root>,
 }
@@ -125,6 +128,8 @@ impl SpanRow {
             side: Side::of(&span, &body, kind),
             root,
             body,
+            pack: 0,
+            at: 0,
         }
     }
 

@@ -1,5 +1,6 @@
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 
@@ -86,12 +87,21 @@ impl<'c> Batch<'c> {
         self.packs = requests.iter().map(|request| vec![None; request.packs.len()]).collect();
         for (request, of) in requests.iter().enumerate() {
             for row in &of.rows {
-                let trace = self.trace(row.trace_id)?;
-                let workflow = match row.workflow() {
-                    Some(id) => Some(self.workflow(id, row)?),
-                    None => None,
+                // Neighbours are alike, more often than not.
+                let before: Option<&Placed<'_>> = placed.last();
+                let trace = match before.filter(|before| before.row.trace_id == row.trace_id) {
+                    Some(before) => before.trace,
+                    None => self.trace(row.trace_id)?,
                 };
-                let origin = self.origin(&row.origin)?;
+                let workflow = match (before.filter(|before| before.row.is_of_workflow_of(row)), row.workflow()) {
+                    (Some(before), _) => before.workflow,
+                    (None, Some(id)) => Some(self.workflow(id, row)?),
+                    (None, None) => None,
+                };
+                let origin = match before.filter(|before| Arc::ptr_eq(&before.row.origin, &row.origin)) {
+                    Some(before) => before.origin,
+                    None => self.origin(&row.origin)?,
+                };
                 let key = span_key::first(trace, row.span_id);
                 placed.push(Placed { key, trace, workflow, origin, row, request, at: placed.len() });
             }
@@ -163,8 +173,8 @@ impl<'c> Batch<'c> {
                 row.parent_id,
                 span.workflow,
                 row.kind as i64,
-                row.subtype(),
-                row.name(),
+                row.bound_subtype(),
+                row.bound_name(),
                 row.start_ns,
                 row.end_ns,
                 row.error,
@@ -214,8 +224,8 @@ impl<'c> Batch<'c> {
             row.parent_id,
             span.workflow,
             row.kind as i64,
-            row.subtype(),
-            row.name(),
+            row.bound_subtype(),
+            row.bound_name(),
             row.start_ns,
             row.end_ns,
             row.error,

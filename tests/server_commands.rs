@@ -395,3 +395,19 @@ fn the_server_ends_in_good_order_when_it_is_told_to() {
     // All is in the one file.
     assert!(!folder.path().join("wilco.db-wal").exists());
 }
+
+#[test]
+fn a_taken_port_is_named_and_leaves_no_database_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let db = folder.path().join("new.db");
+    let holder = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = holder.local_addr().unwrap().to_string();
+    let free = "127.0.0.1:0";
+    let error =
+        refused(&["serve", "--http", free, "--otlp-http", free, "--otlp-grpc", &taken, "--db", db.to_str().unwrap()]);
+    assert!(
+        error.contains(&format!("{taken} is taken by another program")) && error.contains("--otlp-grpc"),
+        "{error}"
+    );
+    assert!(!db.exists());
+}

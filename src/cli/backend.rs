@@ -8,7 +8,7 @@ use anyhow::anyhow;
 
 use super::content::ContentArguments;
 use super::units;
-use crate::server::{Addresses, Server, ServerOptions, Token};
+use crate::server::{Addresses, Listening, Server, ServerOptions, Token};
 use crate::store::{Store, StoreOptions};
 
 /// Where spans are taken, who may ask, and how long they are kept.
@@ -110,12 +110,10 @@ impl Data {
 }
 
 impl Backend {
-    /// Listens. The pages tell of the bus that agents connect to, if there is one.
-    pub(crate) async fn start(arguments: &BackendArguments, data: Data, bus: Option<String>) -> anyhow::Result<Self> {
-        let options = arguments.options()?;
-        let options = bus.into_iter().fold(options, ServerOptions::bus);
-        let server = Server::start(data.store.clone(), options).await?;
-        Ok(Self { data, server })
+    /// Answers from the data.
+    pub(crate) fn start(listening: Listening, data: Data) -> Self {
+        let server = listening.serve(data.store.clone());
+        Self { data, server }
     }
 
     pub(crate) fn addresses(&self) -> Addresses {
@@ -145,6 +143,11 @@ impl Backend {
 }
 
 impl BackendArguments {
+    /// Takes the addresses. Comes before the data: where a port is taken, no empty database is left behind.
+    pub(crate) async fn listen(&self) -> anyhow::Result<Listening> {
+        Ok(Listening::at(self.options()?).await?)
+    }
+
     fn options(&self) -> anyhow::Result<ServerOptions> {
         let options = ServerOptions::default()
             .http(self.http)

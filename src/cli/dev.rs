@@ -62,6 +62,7 @@ const SPANS_LOST_WITHIN: Duration = Duration::from_secs(2);
 pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Outcome> {
     let mut signals = Signals::new()?;
     let settings = arguments.settings()?;
+    let listening = arguments.backend.listen().await?;
     let data = Data::open(&arguments.backend, arguments.db.as_deref()).await?;
     let bus = if settings.says("upstream") { None } else { Some(arguments.start_bus(&without_bus(&settings)?).await?) };
     let config = match &bus {
@@ -79,7 +80,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Outcome> {
     let proxy =
         Proxy::start(config.clone(), telemetry.clone()).await.map_err(|error| taken(error, &config, bus.is_some()))?;
     let agents = format!("nats://{}", proxy.address());
-    let backend = Backend::start(&arguments.backend, data, Some(agents.clone())).await?;
+    let backend = Backend::start(listening.bus(agents.clone()), data);
     tell(&agents, &config, &backend, bus.is_some());
     let looking = tokio::spawn(look_for(arguments.nats));
     let counting = tokio::spawn(say_what_is_lost(telemetry, config.spans_waiting));

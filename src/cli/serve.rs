@@ -32,12 +32,13 @@ pub(crate) struct Arguments {
 
 pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Outcome> {
     let mut signals = Signals::new()?;
+    let listening = arguments.backend.listen().await?;
     let data = Data::open(&arguments.backend, Some(&arguments.db)).await?;
     let forward = match &arguments.forward {
         Some(url) => Some(arguments.forwarder(data.store(), url)?),
         None => None,
     };
-    let backend = Backend::start(&arguments.backend, data, None).await?;
+    let backend = Backend::start(listening, data);
     let at = backend.addresses();
     let mut printer = Printer::new();
     printer.line(format_args!("api   http://{}", at.http));

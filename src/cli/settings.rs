@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Arg, ArgAction, ArgMatches, Command, FromArgMatches};
 
+use super::printer::Printer;
 use crate::proxy::{KEYS, Key, Settings, Shape};
 
 /// Settings that say where a proxy stands. Where it is a part of something else, that says so itself.
@@ -19,7 +20,7 @@ pub(crate) struct Flags<const OF_PLACE: bool> {
 #[derive(Debug, clap::Args)]
 pub(crate) struct SettingsArguments {
     /// Read settings of the proxy from this TOML file
-    #[arg(long, value_name = "FILE", env = "WILCO_PROXY_CONFIG")]
+    #[arg(long, value_name = "FILE", env = CONFIG)]
     config: Option<PathBuf>,
     #[command(flatten)]
     flags: Flags<false>,
@@ -32,9 +33,30 @@ impl SettingsArguments {
         if let Some(path) = &self.config {
             settings = settings.with_file(path)?;
         }
+        for (name, meant) in std::env::vars_os().filter_map(|(name, _)| slip(name.to_str()?)) {
+            Printer::note(format_args!("{name} is no setting, and passed over; {meant} is one"));
+        }
         self.flags.over(settings.with_environment(|name| std::env::var(name).ok()))
     }
 }
+
+/// The variable that this one is a slip of the pen away from. Others of our prefix are let be: Kubernetes sets
+/// `WILCO_PROXY_PORT`, `WILCO_PROXY_SERVICE_HOST` and the like for a service of this name.
+fn slip(name: &str) -> Option<(String, String)> {
+    let variables = || KEYS.iter().map(Key::variable);
+    if !name.starts_with("WILCO_PROXY_") || name == CONFIG || variables().any(|known| known == name) {
+        return None;
+    }
+    let near = |known: &String| strsim::osa_distance(known, name);
+    let meant = variables().filter(|known| near(known) <= SLIPS).min_by_key(near)?;
+    Some((name.to_owned(), meant))
+}
+
+/// Letters in which a misspelt name may differ.
+const SLIPS: usize = 2;
+
+/// Where the file of settings is, in the environment.
+const CONFIG: &str = "WILCO_PROXY_CONFIG";
 
 impl<const OF_PLACE: bool> Flags<OF_PLACE> {
     /// These, over what was said before.
@@ -87,5 +109,23 @@ fn argument(key: &'static Key) -> Arg {
         Shape::Switch => argument.num_args(0..=1).require_equals(true).default_missing_value("true"),
         Shape::One => argument.action(ArgAction::Set),
         Shape::List => argument,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_misspelt_variable_is_asked_back_and_what_kubernetes_sets_is_let_be() {
+        let meant = |name: &str| slip(name).map(|(_, meant)| meant);
+        assert_eq!(meant("WILCO_PROXY_UPSTREM").as_deref(), Some("WILCO_PROXY_UPSTREAM"));
+        assert_eq!(meant("WILCO_PROXY_STREAM_OVRE").as_deref(), Some("WILCO_PROXY_STREAM_OVER"));
+        let theirs =
+            ["PORT", "PORT_4223_TCP", "PORT_4223_TCP_ADDR", "SERVICE_HOST", "SERVICE_PORT", "SERVICE_PORT_NATS"];
+        for name in theirs.iter().map(|name| format!("WILCO_PROXY_{name}")).chain(KEYS.iter().map(Key::variable)) {
+            assert_eq!(slip(&name), None, "{name}");
+        }
+        assert_eq!(slip(CONFIG), None);
     }
 }

@@ -26,4 +26,5 @@ mod session;
 
 pub use error::ServerError;
 pub use options::{ServerOptions, Token};
+pub(crate) use server::Listening;
 pub use server::{Addresses, Server};

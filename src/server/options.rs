@@ -70,6 +70,11 @@ impl ServerOptions {
         self
     }
 
+    /// Whether it may listen where others reach it.
+    pub(super) const fn is_open(&self) -> bool {
+        self.open_to_all || self.token.is_some()
+    }
+
     /// The longest body of a request, in bytes, unpacked. Default: 16 MiB.
     #[must_use]
     pub const fn body_bytes(mut self, bytes: usize) -> Self {

@@ -86,10 +86,57 @@ impl Server {
     /// # Cancel safety
     /// Nothing listens any more when the future is dropped.
     pub async fn start(store: Store, options: ServerOptions) -> Result<Self, ServerError> {
+        Ok(Listening::at(options).await?.serve(store))
+    }
+
+    /// Where it listens.
+    pub const fn addresses(&self) -> Addresses {
+        self.addresses
+    }
+
+    /// The address by which one browser may sign in, once. `None` where no token is asked for, or it was used already.
+    pub fn sign_in_url(&self) -> Option<String> {
+        let once = self.guard.sessions.as_ref()?.once()?;
+        Some(format!("{}/sign-in?once={once}", self.pages_url()))
+    }
+
+    /// The address of the pages for a browser on this host.
+    pub fn pages_url(&self) -> String {
+        self.addresses.pages_url()
+    }
+
+    /// Takes no more requests, and waits for those under way, at most for `within`.
+    ///
+    /// # Cancel safety
+    /// It stops at once when the future is dropped.
+    pub async fn close(mut self, within: Duration) {
+        let _ = self.closing.send(true);
+        let all = async { while self.tasks.join_next().await.is_some() {} };
+        let _ = tokio::time::timeout(within, all).await;
+    }
+}
+
+/// Addresses that are taken, where nobody is answered yet: so that a port that is somebody else's is known before a database
+/// is opened, or made.
+#[derive(Debug)]
+pub(crate) struct Listening {
+    http: TcpListener,
+    otlp_http: Option<TcpListener>,
+    otlp_grpc: Option<TcpListener>,
+    options: ServerOptions,
+}
+
+impl Listening {
+    /// Takes the addresses.
+    ///
+    /// # Errors
+    /// [`ServerError`] names the address that is taken or may not be listened on, and what to do.
+    pub(crate) async fn at(options: ServerOptions) -> Result<Self, ServerError> {
         let together = options.http == options.otlp_http && options.http.port() != 0;
         let asked = [Some(options.http), Some(options.otlp_http), options.otlp_grpc];
-        let open = options.open_to_all || options.token.is_some();
-        if let Some(address) = asked.into_iter().flatten().find(|address| !open && !address.ip().is_loopback()) {
+        if let Some(address) =
+            asked.into_iter().flatten().find(|address| !options.is_open() && !address.ip().is_loopback())
+        {
             return Err(ServerError::Open { address });
         }
         let http = listen("API", options.http, "--http").await?;
@@ -99,17 +146,37 @@ impl Server {
             Some(address) => Some(listen("OTLP over gRPC", address, "--otlp-grpc").await?),
             None => None,
         };
-        let local = |listener: &TcpListener, asked: SocketAddr| listener.local_addr().unwrap_or(asked);
-        let http_at = local(&http, options.http);
-        let addresses = Addresses {
-            http: http_at,
-            otlp_http: otlp_http.as_ref().map_or(http_at, |listener| local(listener, options.otlp_http)),
-            otlp_grpc: otlp_grpc.as_ref().zip(options.otlp_grpc).map(|(listener, asked)| local(listener, asked)),
-        };
+        Ok(Self { http, otlp_http, otlp_grpc, options })
+    }
 
+    fn addresses(&self) -> Addresses {
+        let local = |listener: &TcpListener, asked: SocketAddr| listener.local_addr().unwrap_or(asked);
+        let http = local(&self.http, self.options.http);
+        Addresses {
+            http,
+            otlp_http: self.otlp_http.as_ref().map_or(http, |listener| local(listener, self.options.otlp_http)),
+            otlp_grpc: self
+                .otlp_grpc
+                .as_ref()
+                .zip(self.options.otlp_grpc)
+                .map(|(listener, asked)| local(listener, asked)),
+        }
+    }
+
+    /// Has the pages tell of the bus that agents connect to.
+    pub(crate) fn bus(mut self, url: String) -> Self {
+        self.options = self.options.bus(url);
+        self
+    }
+
+    /// Answers from a store, in the background.
+    pub(crate) fn serve(self, store: Store) -> Server {
+        let addresses = self.addresses();
+        let Self { http, otlp_http, otlp_grpc, options } = self;
+        let open = options.is_open();
         let (closing, closed) = watch::channel(false);
-        let own_names_only = !open && http_at.ip().is_loopback();
-        let guard = Arc::new(Guard::new(options.token.clone(), http_at.port(), own_names_only));
+        let own_names_only = !open && addresses.http.ip().is_loopback();
+        let guard = Arc::new(Guard::new(options.token.clone(), addresses.http.port(), own_names_only));
         let shared = Shared {
             store: store.clone(),
             gate: Gate::new(options.body_bytes, options.bytes_in_flight),
@@ -170,33 +237,7 @@ impl Server {
                 }
             });
         }
-        Ok(Self { addresses, tasks, closing, guard })
-    }
-
-    /// Where it listens.
-    pub const fn addresses(&self) -> Addresses {
-        self.addresses
-    }
-
-    /// The address by which one browser may sign in, once. `None` where no token is asked for, or it was used already.
-    pub fn sign_in_url(&self) -> Option<String> {
-        let once = self.guard.sessions.as_ref()?.once()?;
-        Some(format!("{}/sign-in?once={once}", self.pages_url()))
-    }
-
-    /// The address of the pages for a browser on this host.
-    pub fn pages_url(&self) -> String {
-        self.addresses.pages_url()
-    }
-
-    /// Takes no more requests, and waits for those under way, at most for `within`.
-    ///
-    /// # Cancel safety
-    /// It stops at once when the future is dropped.
-    pub async fn close(mut self, within: Duration) {
-        let _ = self.closing.send(true);
-        let all = async { while self.tasks.join_next().await.is_some() {} };
-        let _ = tokio::time::timeout(within, all).await;
+        Server { addresses, tasks, closing, guard }
     }
 }
 

@@ -126,7 +126,12 @@ impl LastOpened {
     pub(super) fn body(&self, pack: &[u8], at: i64) -> Option<Vec<u8>> {
         let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if last.0 != pack {
-            *last = (pack.to_vec(), open(pack)?);
+            let raw = open(pack)?;
+            // With a huge body in it; not to be kept for as long as the connection.
+            if raw.len() > 2 * FULL {
+                return body(&raw, at).map(<[u8]>::to_vec);
+            }
+            *last = (pack.to_vec(), raw);
         }
         body(&last.1, at).map(<[u8]>::to_vec)
     }

@@ -199,7 +199,7 @@ pub(crate) fn decision(workflow: &str, id: u64, kind: &str, at_ms: u64, ms: u64)
 }
 
 /// A text that does not become less when it is packed.
-pub fn noise(seed: u64, length: usize) -> String {
+pub(crate) fn noise(seed: u64, length: usize) -> String {
     let mut state = seed;
     let letter = |_| {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);

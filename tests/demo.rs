@@ -164,6 +164,15 @@ fn a_wrong_otlp_url_is_refused_before_anything_runs() {
 }
 
 #[test]
+fn spans_that_nobody_took_are_told_with_the_reason_and_what_to_do() {
+    let ran = demo(&["--otlp", "http://127.0.0.1:1", "--workflows", "1"]);
+    let out = text(&ran.stdout);
+    let words = out.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains("0 spans sent to http://127.0.0.1:1"), "{out}");
+    assert!(words.contains("not taken in time; `wilco doctor --otlp http://127.0.0.1:1`"), "{out}");
+}
+
+#[test]
 fn a_backend_shows_one_trace_a_workflow_with_parents_right_and_the_seeded_mismatches() {
     let (Some(server), Some(tv)) = (NatsServer::start(), TraceView::start()) else { return };
     let otlp = format!("http://{}", tv.address);

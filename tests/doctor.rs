@@ -190,12 +190,20 @@ fn an_empty_export_is_really_sent_and_what_comes_back_is_explained() {
     assert_eq!((code, of(&checks, "otlp.traces").0, of(&checks, "server.reachable").0), (1, "bad", "bad"));
     let (code, checks) = doctor(&["--nats", &nats, "--otlp", &format!("grpc://{NOBODY}")]);
     assert_eq!((code, of(&checks, "otlp.traces").0), (1, "bad"));
-    for (status, advice) in [("404 Not Found", "name the base"), ("401 Unauthorized", "OTEL_EXPORTER_OTLP_HEADERS")] {
+    let answers = [
+        ("404 Not Found", "bad", "name the base"),
+        ("401 Unauthorized", "bad", "OTEL_EXPORTER_OTLP_HEADERS"),
+        ("400 Bad Request", "warning", "takes no empty export"),
+    ];
+    for (status, expected, advice) in answers {
         let answer = format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
         let web = Web::answering(&answer, false);
         let (code, checks) = doctor(&["--nats", &nats, "--otlp", &format!("http://{}", web.0)]);
         let (level, text) = of(&checks, "otlp.traces");
-        assert!((code, level) == (1, "bad") && text.contains(advice), "{text}");
+        assert!(
+            code == i32::from(expected == "bad") && level == expected && text.contains(advice),
+            "{code} {level} {text}"
+        );
     }
 }
 

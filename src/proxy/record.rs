@@ -10,6 +10,9 @@ use crate::telemetry::record::ServerAddress;
 /// Records in a batch that is due to leave.
 const FULL_RECORDS: usize = 256;
 
+/// Records that a recycled batch keeps room for.
+const KEPT_RECORDS: usize = 2 * FULL_RECORDS;
+
 /// Bytes of text in a batch that is due to leave.
 const FULL_TEXT: usize = 32 << 10;
 
@@ -111,6 +114,7 @@ impl Batch {
 
     pub(crate) fn clear(&mut self) {
         self.records.clear();
+        self.records.shrink_to(KEPT_RECORDS);
         self.text.clear();
         self.text.shrink_to(KEPT_TEXT);
     }

@@ -167,6 +167,14 @@ impl Worker {
         }
     }
 
+    /// Called before a message is looked at: one read may hold more of them than a batch is to.
+    #[inline]
+    pub(crate) fn mind_full(&self, batch: &mut Batch) {
+        if batch.is_full() {
+            self.mind(batch);
+        }
+    }
+
     fn ship(&self, batch: &mut Batch) {
         self.is_begun.set(false);
         self.outlet.ship(batch);

@@ -129,6 +129,8 @@ impl Exporter {
             let ticket = self.queue.take(&mut taken);
             if let Some(metrics) = &mut self.metrics {
                 taken.measures.drain(..).for_each(|measure| metrics.count(&measure));
+                // While spans could not be sent, more of them came than one batch.
+                taken.measures.shrink_to(self.limits.batch);
             }
             self.export_all(&mut taken.loads).await;
             if let Some(metrics) = &mut self.metrics {

@@ -56,7 +56,7 @@ pub(crate) struct Arguments {
 }
 
 /// How long the last spans of each agent may take to leave.
-const SPANS_LEAVE_WITHIN: Duration = Duration::from_secs(1);
+const SPANS_LEAVE_WITHIN: Duration = Duration::from_secs(5);
 
 pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Outcome> {
     if let Some(path) = &arguments.save {

@@ -8,7 +8,7 @@ use crate::cli::args::TelemetryArguments;
 use crate::cli::printer::{BAD, FAINT, GOOD, Printer, STRONG, wrap};
 use crate::diagnose::Diagnosis;
 use crate::model::Mismatch;
-use crate::telemetry::Telemetry;
+use crate::telemetry::{Stats, Telemetry};
 
 /// Takes an event into the account.
 pub(crate) fn note(stories: &mut Vec<Story>, event: Event) {
@@ -36,17 +36,27 @@ pub(crate) struct Exported {
     endpoint: Option<String>,
     exported: u64,
     dropped: u64,
+    /// Why, in words.
+    why: String,
 }
 
 impl Exported {
     pub(crate) fn of<'a>(telemetry: impl Iterator<Item = &'a Telemetry>, arguments: &TelemetryArguments) -> Self {
-        let (mut exported, mut dropped) = (0, 0);
-        for stats in telemetry.map(Telemetry::stats) {
-            exported += stats.exported;
+        let all: Vec<Stats> = telemetry.map(Telemetry::stats).collect();
+        let sum = |of: fn(&Stats) -> u64| all.iter().map(of).sum::<u64>();
+        let lost = [
+            (sum(|stats| stats.dropped.export_failed), "refused"),
             // What is still queued when the program ends does not leave any more.
-            dropped += stats.dropped.total() + stats.queued;
+            (sum(|stats| stats.dropped.timeout + stats.dropped.shutdown + stats.queued), "not taken in time"),
+            (sum(|stats| stats.dropped.queue_full), "too many to wait"),
+        ];
+        let why = lost.iter().filter(|(count, _)| *count > 0).map(|(count, why)| format!("{count} {why}"));
+        Self {
+            endpoint: arguments.otlp.clone(),
+            exported: sum(|stats| stats.exported),
+            dropped: lost.iter().map(|(count, _)| count).sum(),
+            why: why.collect::<Vec<_>>().join(", "),
         }
-        Self { endpoint: arguments.otlp.clone(), exported, dropped }
     }
 }
 
@@ -77,8 +87,11 @@ pub(crate) fn table(out: &mut Printer, stories: &[Story], exported: &Exported, h
         out.line(format_args!("{style}{} of {} seeded faults found{rest}{style:#}", score.found, score.seeded));
     }
     if let Some(endpoint) = &exported.endpoint {
-        let Exported { exported, dropped, .. } = exported;
+        let Exported { exported, dropped, why, .. } = exported;
         out.line(format_args!("{FAINT}{exported} spans sent to {endpoint}, {dropped} dropped{FAINT:#}"));
+        if *dropped > 0 {
+            out.line(format_args!("{BAD}{why}; `wilco doctor --otlp {endpoint}` looks into it{BAD:#}"));
+        }
     }
 }
 

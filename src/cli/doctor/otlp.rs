@@ -57,6 +57,15 @@ async fn signal(report: &mut Report, web: &Web, url: &str, name: &'static str, p
         Ok(answer) if (200..300).contains(&answer.status) => {
             report.good(name, format!("{url}{path} took an empty export"));
         }
+        // MLflow does so.
+        Ok(answer) if answer.status == 400 => {
+            let says = format!("{url}{path} is there, and takes no empty export: {}", first_line(&answer.body));
+            report.warning(
+                name,
+                says,
+                "see whether spans come: `wilco demo --otlp` of the same URL says how many were taken",
+            );
+        }
         Ok(answer) => {
             let says =
                 format!("{url}{path} answers {} to an empty export: {}", answer.status, first_line(&answer.body));

@@ -31,9 +31,11 @@ const MOST_STRAYS: usize = 1024;
 #[derive(Debug)]
 pub(super) struct Ledger {
     rules: Arc<Rules>,
-    open: HashMap<HandoffId, Open>,
+    /// In boxes, as a table has more places than handoffs.
+    open: HashMap<HandoffId, Box<Open>>,
     /// In the order in which they were opened; those that were settled since are among them.
     order: VecDeque<HandoffId>,
+    /// When each is looked at next. Of one that is looked at sooner now, a later time may be here still.
     due: BinaryHeap<Reverse<(Timestamp, HandoffId)>>,
     /// Which handoff an answer to a reply subject is of. Of a handoff's several reply subjects (JetStream has one for each
     /// delivery) all are here.
@@ -97,11 +99,18 @@ impl Ledger {
             && due <= now
         {
             self.due.pop();
-            match self.open.get(&id).map(|open| open.due) {
-                Some(due) if due <= now => self.settle(id, End::Due, now),
-                Some(due) => self.due.push(Reverse((due, id))),
-                None => {}
+            match self.open.get_mut(&id) {
+                Some(open) if open.due <= now => self.settle(id, End::Due, now),
+                Some(open) if open.looked_at == due => {
+                    open.looked_at = open.due;
+                    self.due.push(Reverse((open.due, id)));
+                }
+                _ => {}
             }
+        }
+        if self.due.len() > 2 * self.open.len() + KEPT {
+            let open = &self.open;
+            self.due.retain(|Reverse((due, id))| open.get(id).is_some_and(|open| open.looked_at == *due));
         }
     }
 
@@ -122,6 +131,12 @@ impl Ledger {
         self.open.len()
     }
 
+    /// Times at which something is to be looked at.
+    #[cfg(test)]
+    pub(super) fn times(&self) -> usize {
+        self.due.len()
+    }
+
     /// How many were opened, and how many settled early, since this was asked.
     pub(super) fn counts(&mut self) -> (u64, u64) {
         (std::mem::take(&mut self.opened), std::mem::take(&mut self.evicted))
@@ -132,14 +147,15 @@ impl Ledger {
         let wait =
             self.rules.settle_within.max(if task.wants_reply { self.rules.reply_within } else { Duration::ZERO });
         let open = self.open(sent.id, sent.at + wait, now);
-        if open.receivers.is_empty() {
-            open.due = sent.at + wait;
+        let due = if open.receivers.is_empty() {
+            sent.at + wait
         } else if task.wants_reply && open.receivers.iter().any(|receiver| receiver.state != State::Done) {
-            open.due = open.due.max(sent.at + wait);
-        }
-        open.sent = Some(Box::new(task));
-        let due = open.due;
-        self.due.push(Reverse((due, sent.id)));
+            open.due.max(sent.at + wait)
+        } else {
+            open.due
+        };
+        open.sent = Some(task);
+        self.set_due(sent.id, due);
         if let Some(reply) = sent.reply {
             self.expect(reply, sent.id, None);
         }
@@ -147,6 +163,11 @@ impl Ledger {
             && let Some(hash) = sent.hash
         {
             let key = self.rules.content(batch.text(sent.subject), hash);
+            if self.bare.len() >= 2 * self.rules.open_handoffs {
+                // Of those that nobody received.
+                let open = &self.open;
+                self.bare.retain(|_, ids| ids.iter().any(|id| open.contains_key(id)));
+            }
             self.bare.entry(key).or_default().push_back(sent.id);
             self.join_strays(now);
         }
@@ -182,7 +203,7 @@ impl Ledger {
             None if open.receivers.len() < MOST_RECEIVERS => {
                 // Most handoffs have one, and thousands are open: room for four, as a list begins with, is most of them.
                 open.receivers.reserve_exact(usize::from(open.receivers.is_empty()));
-                let sent = open.sent.as_deref();
+                let sent = open.sent.as_ref();
                 open.receivers.push(Receiver::of(arrived, batch, is_inferred, sent));
             }
             None => return,
@@ -195,9 +216,8 @@ impl Ledger {
         let is_first = open.receivers.len() == 1;
         let due = arrived.at + wait;
         // The first delivery ends the wait for one.
-        open.due = if is_first { due } else { open.due.max(due) };
-        let due = open.due;
-        self.due.push(Reverse((due, id)));
+        let due = if is_first { due } else { open.due.max(due) };
+        self.set_due(id, due);
         if let Some(reply) = arrived.reply {
             self.expect(reply, id, Some(arrived.receiver));
         }
@@ -346,20 +366,11 @@ impl Ledger {
             self.rules.telemetry.handoff_opened();
             self.due.push(Reverse((due, id)));
         }
-        self.open.entry(id).or_insert_with(|| Open {
-            id,
-            sent: None,
-            receivers: Vec::new(),
-            due,
-            stored: None,
-            undelivered: None,
-            returned: None,
-        })
+        self.open.entry(id).or_insert_with(|| Box::new(Open::new(id, due)))
     }
 
     fn set_due(&mut self, id: HandoffId, due: Timestamp) {
-        if let Some(open) = self.open.get_mut(&id) {
-            open.due = due;
+        if self.open.get_mut(&id).is_some_and(|open| open.wait_until(due)) {
             self.due.push(Reverse((due, id)));
         }
     }
@@ -428,7 +439,7 @@ impl Ledger {
             last_beat: self.beats.get(&receiver.agent).copied(),
             is_gone: self.gone.contains(&receiver.session),
         };
-        spans::records(open, end, now, life, &mut self.records);
+        spans::records(*open, end, now, life, &mut self.records);
         if self.open.is_empty() {
             self.forget();
         }

@@ -1,7 +1,7 @@
 //! One thread joins what all sessions saw into handoffs, and gives their records to telemetry.
 //!
 //! ```text
-//! worker: Batch --try_send--> [queue of 16] --> Ledger: join by id, by reply subject, by content --> Telemetry::record
+//! worker: Batch --try_send--> [queue of 32] --> Ledger: join by id, by reply subject, by content --> Telemetry::record
 //!           ^                                     |
 //!           '---- recycled <----------------------'   Load: record fewer, where there are more than can be
 //! ```
@@ -31,10 +31,13 @@ use crate::model::Timestamp;
 use crate::telemetry::{DropReason, Stats};
 
 /// Batches that wait.
-const QUEUE: usize = 16;
+const QUEUE: usize = 32;
 
 /// Empty batches that are kept.
 const SPARE: usize = 4;
+
+/// Records of spans for which room is kept.
+const KEPT_RECORDS: usize = 1024;
 
 /// How often what is due is looked for.
 const TICK: Duration = Duration::from_millis(50);
@@ -242,6 +245,7 @@ impl Run {
         // The oldest go; those that are lost are never given to telemetry, so that it does not count them again.
         records.truncate(room);
         self.rules.telemetry.record_all(records.drain(..));
+        records.shrink_to(KEPT_RECORDS);
         if lost > 0 {
             self.rules.load.halve();
         }

@@ -11,15 +11,40 @@ use crate::telemetry::record::{Content, ServerAddress};
 pub(super) struct Open {
     pub(super) id: HandoffId,
     /// `None`: somebody else's, or its record is on its way still.
-    pub(super) sent: Option<Box<Task>>,
+    pub(super) sent: Option<Task>,
     pub(super) receivers: Vec<Receiver>,
     /// When nothing more is waited for.
     pub(super) due: Timestamp,
+    /// When it is looked at next, which is not later.
+    pub(super) looked_at: Timestamp,
     pub(super) stored: Option<Timestamp>,
     /// Why nobody will ever receive it.
     pub(super) undelivered: Option<(Timestamp, String)>,
     /// The requester got an answer.
     pub(super) returned: Option<Timestamp>,
+}
+
+impl Open {
+    pub(super) fn new(id: HandoffId, due: Timestamp) -> Self {
+        Self {
+            id,
+            sent: None,
+            receivers: Vec::new(),
+            due,
+            looked_at: due,
+            stored: None,
+            undelivered: None,
+            returned: None,
+        }
+    }
+
+    /// Waits until then. Whether it must be looked at sooner than it would be.
+    pub(super) fn wait_until(&mut self, due: Timestamp) -> bool {
+        self.due = due;
+        let is_sooner = due < self.looked_at;
+        self.looked_at = self.looked_at.min(due);
+        is_sooner
+    }
 }
 
 /// What was sent.

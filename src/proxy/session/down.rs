@@ -129,6 +129,7 @@ fn delivered(
         payload: whole.then(|| &frame[head.payload()]),
         size: message.payload_len() as u64,
     };
+    worker.mind_full(&mut desk.batch);
     talk.observer.on_delivery(&delivered, now, &mut desk.batch);
 }
 

@@ -11,6 +11,12 @@ const ROOM: usize = 16 << 10;
 /// From this length on, a read ends with a frame if it can.
 const LONG: usize = 8 << 10;
 
+/// Up to this length of frames, no more than [`MANY`] bytes are read at once: with a header each they become several
+/// times as many, and what was read is to be in the cache still when it is written.
+const SHORT: usize = 1 << 10;
+
+const MANY: usize = 64 << 10;
+
 /// A list of slices for one write. More only cost the kernel time.
 const SLICES: usize = 64;
 
@@ -233,6 +239,9 @@ impl Pipe {
 /// How much of the room to read, so that it ends with a frame if the next ones are as long as the last: the beginning of
 /// a long one would have to be moved to have room for its end.
 fn whole_frames(room: usize, missing: usize, usual: usize) -> usize {
+    if usual < SHORT {
+        return room.min(missing.max(MANY));
+    }
     if usual < LONG || missing > room {
         return room;
     }
@@ -247,6 +256,8 @@ mod tests {
     #[test]
     fn a_read_ends_with_a_frame_where_frames_are_long() {
         assert_eq!(whole_frames(1000, 0, 128), 1000, "short ones cost little to move");
+        assert_eq!(whole_frames(262_144, 0, 128), 65_536, "and would become much more");
+        assert_eq!(whole_frames(262_144, 100_000, 128), 100_000);
         assert_eq!(whole_frames(131_072, 0, 65_582), 65_582);
         assert_eq!(whole_frames(131_072, 92, 65_000), 92 + 2 * 65_000);
         assert_eq!(whole_frames(16_384, 92, 65_000), 92, "the next would not be whole");

@@ -172,6 +172,7 @@ impl Walk<'_> {
         });
         let published = published(head, message, frame, Some(payload), hash);
         self.worker.counters.message(Direction::Up);
+        self.worker.mind_full(&mut self.desk.batch);
         let plan = self.talk.observer.on_publish(&published, may_inject.is_ok(), self.now, &mut self.desk.batch);
         match plan {
             Plan::Leave(skipped) => self.worker.counters.skipped(skipped.or(may_inject)),

@@ -15,6 +15,25 @@ fn the_oldest_of_too_many_is_settled_with_what_is_known() {
 }
 
 #[test]
+fn deadlines_of_what_was_answered_are_forgotten_while_others_wait() {
+    let mut stage = Stage::with(|rules| rules.reply_within = Duration::from_secs(86_400));
+    let mut planner = stage.agent("planner");
+    stage.publish(&mut planner, &Message::to("tasks", "nobody answers this").reply("_INBOX.x.0"));
+    stage.ship(&mut [&mut planner]);
+    let mut settled = 0;
+    for n in 1..2_000 {
+        let reply = format!("_INBOX.x.{n}");
+        stage.publish(&mut planner, &Message::to("tasks", &n.to_string()).reply(&reply));
+        stage.deliver(&mut planner, "2", &Message::to(&reply, "").status(503));
+        stage.ship(&mut [&mut planner]);
+        stage.pass(GRACE);
+        settled += stage.records().len();
+    }
+    assert_eq!((stage.ledger.open_count(), settled), (1, 1_999));
+    assert!(stage.ledger.times() < 500, "{} deadlines of one handoff", stage.ledger.times());
+}
+
+#[test]
 fn a_drain_settles_all_that_is_open() {
     let mut stage = Stage::new();
     let (mut a, mut b) = (stage.agent("a"), stage.agent("b"));

@@ -294,7 +294,7 @@ struct Bare {
 const TRACES_AT_ONCE: i64 = 500;
 
 /// What belongs to the traces from one to another. A trace is one workflow here.
-const TABLES: [(&str, &str); 8] = [
+const TABLES: [(&str, &str); 9] = [
     ("origins", "SELECT * FROM origins WHERE ?1 = 1 AND ?2 > 0"),
     ("traces", "SELECT * FROM traces WHERE key BETWEEN ?1 AND ?2"),
     (
@@ -303,6 +303,10 @@ const TABLES: [(&str, &str); 8] = [
     ),
     ("workflow_traces", "SELECT * FROM workflow_traces WHERE trace BETWEEN ?1 AND ?2"),
     ("spans", "SELECT * FROM spans WHERE key BETWEEN ?1 << 30 AND (?2 + 1 << 30) - 1"),
+    (
+        "packs",
+        "SELECT * FROM packs WHERE key IN (SELECT pack FROM spans WHERE key BETWEEN ?1 << 30 AND (?2 + 1 << 30) - 1)",
+    ),
     (
         "handoffs",
         "SELECT * FROM handoffs WHERE workflow IN (SELECT workflow FROM workflow_traces WHERE trace BETWEEN ?1 AND ?2)",

@@ -100,7 +100,7 @@ fn four_lines_say_where_everything_is() {
     assert!(agents.ends_with("to an embedded bus: core NATS, nothing stored"), "{agents}");
     assert!(otlp.contains("  grpc://127.0.0.1:"), "{otlp}");
     assert_eq!(http::get(dev.page, "/healthz").status, 200, "{page}");
-    assert_eq!(data, "data    in memory, the last 24 MiB; --db FILE keeps all");
+    assert_eq!(data, "data    in memory, the last 8 MiB; --db FILE keeps all");
 }
 
 #[track_caller]

@@ -41,7 +41,7 @@ impl Drop for Small {
 }
 
 fn big(number: u64) -> Told {
-    Told::new(number, &format!("wf-{number}"), "a", "b").with("text", "x".repeat(4_000))
+    Told::new(number, &format!("wf-{number}"), "a", "b").with("text", stored::noise(number, 4_000))
 }
 
 /// Inserts handoffs of `big` from a number on until one is refused, and says which.

@@ -14,7 +14,7 @@ use wilco::store::{HandoffSummary, Store, StoreError, StoreOptions};
 #[allow(dead_code)]
 mod stored;
 
-use stored::Told;
+use stored::{Told, noise};
 
 fn memory() -> Store {
     Store::in_memory(StoreOptions::default()).unwrap()
@@ -266,7 +266,7 @@ fn a_file_of_a_newer_wilco_is_refused_and_left_alone() {
     rusqlite::Connection::open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
     let before = std::fs::read(&path).unwrap();
     let error = Store::open(&path, StoreOptions::default()).unwrap_err();
-    assert!(error.to_string().contains("has schema 99, and this wilco knows schemas up to 3"), "{error}");
+    assert!(error.to_string().contains("has schema 99, and this wilco knows schemas up to 4"), "{error}");
     assert_eq!(std::fs::read(&path).unwrap(), before);
 }
 
@@ -291,10 +291,9 @@ fn a_full_disk_is_said_and_survived() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("wilco.db");
     let store = Store::open(&path, StoreOptions::default().most_bytes(512 << 10)).unwrap();
-    let text = "x".repeat(4_000);
     let mut kept = 0;
     let error = loop {
-        let told = Told::new(kept, &format!("wf-{kept}"), "a", "b").with("text", text.as_str());
+        let told = Told::new(kept, &format!("wf-{kept}"), "a", "b").with("text", noise(kept, 4_000));
         match store.insert_blocking(told.spans().to_vec()) {
             Ok(_) => kept += 1,
             Err(error) => break error,
@@ -363,7 +362,7 @@ fn the_oldest_workflows_are_forgotten_when_there_is_too_much_and_the_file_shrink
     let store = Store::open(&path, options).unwrap();
     for number in 0..300_u64 {
         let told =
-            Told::new(number, &format!("wf-{number}"), "a", "b").found("refused").with("text", "x".repeat(4_000));
+            Told::new(number, &format!("wf-{number}"), "a", "b").found("refused").with("text", noise(number, 4_000));
         store.insert_blocking(told.spans().to_vec()).unwrap();
     }
     let deadline = std::time::Instant::now() + Duration::from_secs(10);
@@ -371,10 +370,13 @@ fn the_oldest_workflows_are_forgotten_when_there_is_too_much_and_the_file_shrink
         assert!(std::time::Instant::now() < deadline, "nothing was forgotten");
         std::thread::sleep(Duration::from_millis(20));
     }
+    assert!(store.counts().forgotten >= 220);
+    drop(store);
+    // Without a limit, so that it stays as it is while it is looked at.
+    let store = Store::open(&path, StoreOptions::default()).unwrap();
     let left = store.workflows(1_000, 0, false).unwrap();
     assert_eq!(left[0].id, "wf-299");
     assert!(store.spans("wf-0").unwrap().is_empty() && store.handoff(&Told::id(0)).unwrap().is_none());
-    assert!(store.counts().forgotten >= 220);
     drop(store);
     let connection = rusqlite::Connection::open(&path).unwrap();
     let count = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap();
@@ -389,7 +391,7 @@ fn no_more_is_forgotten_than_has_to_be() {
     let store = Store::in_memory(options).unwrap();
     // Some 80 kB each, so that there is room for twenty at least.
     for number in 0..40_u64 {
-        let told = Told::new(number, &format!("wf-{number}"), "a", "b").with("text", "x".repeat(40_000));
+        let told = Told::new(number, &format!("wf-{number}"), "a", "b").with("text", noise(number, 40_000));
         store.insert_blocking(told.spans().to_vec()).unwrap();
     }
     let deadline = std::time::Instant::now() + Duration::from_secs(10);
@@ -446,21 +448,10 @@ fn a_file_of_the_first_schema_is_brought_up_to_date() {
     assert_eq!(store.workflow("wf").unwrap().unwrap().0.mismatched, 2);
 }
 
-#[test]
-fn a_file_of_the_second_schema_has_the_same_answers_and_places_after_it_is_brought_up_to_date() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = old(folder.path(), 2);
-    let before = rusqlite::Connection::open(&path).unwrap();
-    let keys: Vec<i64> = before
-        .prepare("SELECT key FROM spans ORDER BY key")
-        .unwrap()
-        .query_map([], |row| row.get(0))
-        .unwrap()
-        .collect::<Result<_, _>>()
-        .unwrap();
-    drop(before);
-    let store = Store::open(&path, StoreOptions::default()).unwrap();
-    // The same spans put into a new store, in the same order.
+/// That a store answers as a new one does, into which the spans of the frozen files were put in the same order; gives
+/// these spans.
+#[track_caller]
+fn answers_as_a_new_one(store: &Store) -> Vec<Span> {
     let text = std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/store/spans.jsonl")).unwrap();
     let spans: Vec<Span> = text
         .split(|byte| *byte == b'\n')
@@ -480,6 +471,75 @@ fn a_file_of_the_second_schema_has_the_same_answers_and_places_after_it_is_broug
         let query = wilco::store::query::Query::parse(text).unwrap();
         assert_eq!(store.query(&query, Timestamp::now()).unwrap(), fresh.query(&query, Timestamp::now()).unwrap());
     }
+    spans
+}
+
+#[test]
+fn a_file_of_the_third_schema_has_the_same_answers_and_export_after_it_is_brought_up_to_date() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = old(folder.path(), 3);
+    let store = Store::open(&path, StoreOptions::default()).unwrap();
+    let spans = answers_as_a_new_one(&store);
+    let (request, last, count) = store.export(0, Timestamp::EPOCH, 1_000).unwrap().unwrap();
+    assert_eq!((last, count), (spans.len() as i64, spans.len()));
+    assert_eq!(wilco::otlp::from_protobuf(&request).unwrap(), spans);
+    let again = store.insert_blocking(spans.clone()).unwrap();
+    assert_eq!((again.spans, again.duplicates), (0, spans.len() as u64));
+    drop(store);
+    // What is not there any more takes no room: bodies are in packs, and nowhere else.
+    let file = rusqlite::Connection::open(&path).unwrap();
+    let unused = "SELECT count(*) FROM packs WHERE key NOT IN (SELECT pack FROM spans)";
+    assert_eq!(file.query_row(unused, [], |row| row.get::<_, i64>(0)).unwrap(), 0);
+}
+
+#[test]
+fn nothing_is_left_of_a_span_that_was_replaced_or_forgotten() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("wilco.db");
+    let packs = || {
+        let file = rusqlite::Connection::open(&path).unwrap();
+        file.query_row("SELECT count(*) FROM packs", [], |row| row.get::<_, i64>(0)).unwrap()
+    };
+    let told = Told::new(1, "wf", "planner", "writer");
+    let foreign = stored::span(told.trace(), 99, "chat gpt", SpanKind::Client, 5, 3, Attributes::new());
+    let store = Store::open(&path, StoreOptions::default()).unwrap();
+    store.insert_blocking(told.spans().to_vec()).unwrap();
+    store.insert_blocking(vec![foreign]).unwrap();
+    assert_eq!(packs(), 2, "one of the workflow, one of the other maker");
+    let longer = told.clone().lasting(50);
+    store.insert_blocking(vec![longer.sender()]).unwrap();
+    assert_eq!(packs(), 3, "the receiver is still in the first one");
+    store.insert_blocking(longer.spans().to_vec()).unwrap();
+    assert_eq!(store.spans("wf").unwrap().len(), 3);
+    let now = packs();
+    store.insert_blocking(told.spans().to_vec()).unwrap();
+    assert_eq!(packs(), now, "what is not taken is not written");
+    drop(store);
+    let options = StoreOptions::default().keep_for(Duration::ZERO).tidy_every(Duration::from_millis(10));
+    let store = Store::open(&path, options).unwrap();
+    let deadline = std::time::Instant::now() + Duration::from_secs(10);
+    while packs() > 0 {
+        assert!(std::time::Instant::now() < deadline, "{} packs are left", packs());
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    assert!(store.spans(&told.trace().to_string()).unwrap().is_empty());
+}
+
+#[test]
+fn a_file_of_the_second_schema_has_the_same_answers_and_places_after_it_is_brought_up_to_date() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = old(folder.path(), 2);
+    let before = rusqlite::Connection::open(&path).unwrap();
+    let keys: Vec<i64> = before
+        .prepare("SELECT key FROM spans ORDER BY key")
+        .unwrap()
+        .query_map([], |row| row.get(0))
+        .unwrap()
+        .collect::<Result<_, _>>()
+        .unwrap();
+    drop(before);
+    let store = Store::open(&path, StoreOptions::default()).unwrap();
+    let spans = answers_as_a_new_one(&store);
     // An export goes on from the place where it was.
     let (_, last, count) = store.export(keys[3], Timestamp::EPOCH, 1_000).unwrap().unwrap();
     assert_eq!((last, count), (*keys.last().unwrap(), keys.len() - 4));

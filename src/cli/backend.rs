@@ -27,7 +27,7 @@ pub(crate) struct BackendArguments {
     #[arg(long, value_name = "TIME", value_parser = units::duration)]
     keep_for: Option<Duration>,
     /// Forget the oldest workflows while there is more than this, as in 2GiB or 500MiB. Default: keep them; in memory,
-    /// 24MiB
+    /// 8MiB
     #[arg(long, value_name = "SIZE", value_parser = size_to_keep)]
     keep_size: Option<u64>,
     #[command(flatten)]
@@ -61,7 +61,7 @@ const END_WITHIN: Duration = Duration::from_secs(5);
 const IN_MEMORY: &str = ":memory:";
 
 /// Bytes that are kept in memory where nobody said how many.
-const KEPT_IN_MEMORY: u64 = 24 << 20;
+const KEPT_IN_MEMORY: u64 = 8 << 20;
 
 /// The least that a limit may be: what a nearly empty database takes. A number without its unit is nearly always a slip.
 const LEAST_KEPT: u64 = 1 << 20;

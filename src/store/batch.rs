@@ -1,13 +1,15 @@
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 
 use super::handoff_row::HandoffRow;
+use super::request::Request;
 use super::row::{Origin, SpanRow};
 use super::words::HandoffKey;
 use super::workflow_row::WorkflowRow;
-use super::{arrivals, span_key};
+use super::{arrivals, pack, span_key};
 
 /// What one transaction has learnt about the rows that it touches. Everything is written once at its end, however many
 /// spans say something of it.
@@ -20,6 +22,10 @@ pub(super) struct Batch<'c> {
     /// Pairs of a workflow and a trace that are known to be in the file.
     links: HashSet<(i64, i64)>,
     next: Next,
+    /// By request: the keys of its packs, of those that are written.
+    packs: Vec<Vec<Option<i64>>>,
+    /// Packs, with their traces, out of which spans were taken.
+    left: HashMap<i64, HashSet<i64>>,
     /// The keys of the spans that came, in their order.
     came: Vec<i64>,
     insert: CachedStatement<'c>,
@@ -32,6 +38,7 @@ struct Next {
     trace: i64,
     handoff: i64,
     workflow: i64,
+    pack: i64,
 }
 
 /// A span on its way into the file.
@@ -59,7 +66,14 @@ impl<'c> Batch<'c> {
             handoffs: HashMap::new(),
             workflows: HashMap::new(),
             links: HashSet::new(),
-            next: Next { trace: next("traces")?, handoff: next("handoffs")?, workflow: next("workflows")? },
+            next: Next {
+                trace: next("traces")?,
+                handoff: next("handoffs")?,
+                workflow: next("workflows")?,
+                pack: next("packs")?,
+            },
+            packs: Vec::new(),
+            left: HashMap::new(),
             came: Vec::new(),
             insert: connection.prepare_cached(INSERT)?,
             now_ns,
@@ -68,16 +82,26 @@ impl<'c> Batch<'c> {
 
     /// Takes in the spans of several requests. One that is there already is left as it is, unless the new one ends
     /// later. Gives for each request how many of its spans were not there.
-    pub(super) fn add(&mut self, requests: &[&'c [SpanRow]]) -> rusqlite::Result<Vec<u64>> {
-        let mut placed = Vec::with_capacity(requests.iter().map(|rows| rows.len()).sum());
-        for (request, rows) in requests.iter().enumerate() {
-            for row in *rows {
-                let trace = self.trace(row.trace_id)?;
-                let workflow = match row.workflow() {
-                    Some(id) => Some(self.workflow(id, row)?),
-                    None => None,
+    pub(super) fn add(&mut self, requests: &[&'c Request]) -> rusqlite::Result<Vec<u64>> {
+        let mut placed = Vec::with_capacity(requests.iter().map(|request| request.len()).sum());
+        self.packs = requests.iter().map(|request| vec![None; request.packs.len()]).collect();
+        for (request, of) in requests.iter().enumerate() {
+            for row in &of.rows {
+                // Neighbours are alike, more often than not.
+                let before: Option<&Placed<'_>> = placed.last();
+                let trace = match before.filter(|before| before.row.trace_id == row.trace_id) {
+                    Some(before) => before.trace,
+                    None => self.trace(row.trace_id)?,
                 };
-                let origin = self.origin(&row.origin)?;
+                let workflow = match (before.filter(|before| before.row.is_of_workflow_of(row)), row.workflow()) {
+                    (Some(before), _) => before.workflow,
+                    (None, Some(id)) => Some(self.workflow(id, row)?),
+                    (None, None) => None,
+                };
+                let origin = match before.filter(|before| Arc::ptr_eq(&before.row.origin, &row.origin)) {
+                    Some(before) => before.origin,
+                    None => self.origin(&row.origin)?,
+                };
                 let key = span_key::first(trace, row.span_id);
                 placed.push(Placed { key, trace, workflow, origin, row, request, at: placed.len() });
             }
@@ -88,7 +112,7 @@ impl<'c> Batch<'c> {
         let mut fresh = vec![0; requests.len()];
         let mut came = Vec::with_capacity(placed.len());
         for span in &placed {
-            let (key, is_fresh) = match self.put(span)? {
+            let (key, is_fresh) = match self.put(span, requests[span.request])? {
                 Put::Fresh(key) => (key, true),
                 Put::Replaced(key) => (key, false),
                 Put::Left => continue,
@@ -105,6 +129,9 @@ impl<'c> Batch<'c> {
     /// Writes what was learnt of handoffs and workflows; gives the keys of the handoffs that changed.
     pub(super) fn finish(mut self) -> rusqlite::Result<Vec<i64>> {
         let connection = self.connection;
+        for (trace, packs) in &self.left {
+            pack::drop_unused(connection, *trace, packs)?;
+        }
         arrivals::write(connection, arrivals::next_place(connection)?, &self.came)?;
         let mut by_key: HashMap<i64, &mut WorkflowRow> =
             self.workflows.values_mut().map(|row| (row.key, row)).collect();
@@ -136,8 +163,9 @@ impl<'c> Batch<'c> {
         Ok(changed)
     }
 
-    fn put(&mut self, span: &Placed<'_>) -> rusqlite::Result<Put> {
+    fn put(&mut self, span: &Placed<'_>, of: &Request) -> rusqlite::Result<Put> {
         let (row, mut key) = (span.row, span.key);
+        let written = self.packs[span.request][row.pack];
         loop {
             let added = self.insert.execute(params![
                 key,
@@ -145,42 +173,81 @@ impl<'c> Batch<'c> {
                 row.parent_id,
                 span.workflow,
                 row.kind as i64,
-                row.subtype(),
-                row.name(),
+                row.bound_subtype(),
+                row.bound_name(),
                 row.start_ns,
                 row.end_ns,
                 row.error,
                 span.origin,
                 self.now_ns,
-                &row.body[..]
+                written.unwrap_or(self.next.pack),
+                row.at
             ])?;
             if added == 1 {
+                self.pack(span, of)?;
                 return Ok(Put::Fresh(key));
             }
-            let mut there = self.connection.prepare_cached("SELECT span_id FROM spans WHERE key = ?1")?;
-            if there.query_row([key], |there| there.get::<_, [u8; 8]>(0))? == row.span_id {
-                return self.replace(span, key);
+            let mut there =
+                self.connection.prepare_cached("SELECT span_id, end_ns, pack, at FROM spans WHERE key = ?1")?;
+            let (span_id, end_ns, pack, at): ([u8; 8], i64, i64, i64) =
+                there.query_row([key], |there| Ok((there.get(0)?, there.get(1)?, there.get(2)?, there.get(3)?)))?;
+            if span_id == row.span_id {
+                return self.replace(span, of, key, (end_ns, pack, at));
             }
             key = span_key::next(key);
         }
     }
 
-    fn replace(&self, span: &Placed<'_>, key: i64) -> rusqlite::Result<Put> {
+    /// Of two that say to be the same span, the one that ends later stays; of two that end together, one of them
+    /// whichever came first.
+    fn replace(
+        &mut self,
+        span: &Placed<'_>,
+        of: &Request,
+        key: i64,
+        (end_ns, pack, at): (i64, i64, i64),
+    ) -> rusqlite::Result<Put> {
         let row = span.row;
-        let changed = self.connection.prepare_cached(REPLACE)?.execute(params![
+        if end_ns > row.end_ns {
+            return Ok(Put::Left);
+        }
+        if end_ns == row.end_ns {
+            let mut select = self.connection.prepare_cached("SELECT bytes FROM packs WHERE key = ?1")?;
+            let raw = select.query_row([pack], |there| Ok(pack::open(there.get_ref(0)?.as_blob()?)))?;
+            if raw.as_ref().and_then(|raw| pack::body(raw, at)).is_some_and(|there| there >= &row.body[..]) {
+                return Ok(Put::Left);
+            }
+        }
+        let into = self.pack(span, of)?;
+        self.connection.prepare_cached(REPLACE)?.execute(params![
             key,
             row.parent_id,
             span.workflow,
             row.kind as i64,
-            row.subtype(),
-            row.name(),
+            row.bound_subtype(),
+            row.bound_name(),
             row.start_ns,
             row.end_ns,
             row.error,
             span.origin,
-            &row.body[..]
+            into,
+            row.at
         ])?;
-        Ok(if changed == 1 { Put::Replaced(key) } else { Put::Left })
+        self.left.entry(span.trace).or_default().insert(pack);
+        Ok(Put::Replaced(key))
+    }
+
+    /// The key of the pack that a span is in. A pack is written with the first of its spans that is kept.
+    fn pack(&mut self, span: &Placed<'_>, of: &Request) -> rusqlite::Result<i64> {
+        let written = &mut self.packs[span.request][span.row.pack];
+        if let Some(key) = *written {
+            return Ok(key);
+        }
+        let key = self.next.pack;
+        pack::write(self.connection, key, &of.packs[span.row.pack])?;
+        self.next.pack += 1;
+        *written = Some(key);
+        Ok(key)
     }
 
     /// Tells the workflow and the handoff of a span what it says.
@@ -276,8 +343,8 @@ enum Put {
 }
 
 const INSERT: &str = "INSERT INTO spans (key, span_id, parent_id, workflow, type, subtype, name, start_ns, end_ns, error, \
-     origin, arrived_ns, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13) ON CONFLICT (key) DO NOTHING";
+     origin, arrived_ns, pack, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14) \
+     ON CONFLICT (key) DO NOTHING";
 
 const REPLACE: &str = "UPDATE spans SET parent_id = ?2, workflow = ifnull(?3, workflow), type = ?4, subtype = ?5, name = ?6, \
-     start_ns = ?7, end_ns = ?8, error = ?9, origin = ?10, body = ?11 \
-     WHERE key = ?1 AND (end_ns < ?8 OR end_ns = ?8 AND body < ?11)";
+     start_ns = ?7, end_ns = ?8, error = ?9, origin = ?10, pack = ?11, at = ?12 WHERE key = ?1";

@@ -1,4 +1,4 @@
-//! What the database learns from us: to look for an attribute in stored bodies, to match patterns, to take percentiles.
+//! What the database learns from us: to take a body out of its pack, to look for an attribute in one, to match patterns, to take percentiles.
 
 use std::sync::Arc;
 
@@ -8,6 +8,7 @@ use rusqlite::types::{Value, ValueRef};
 use rusqlite::{Connection, Error, Result};
 
 use super::body::{self, Found};
+use super::pack::LastOpened;
 
 /// Arguments of the functions that look for an attribute: its name, then the bodies of up to two spans, then the
 /// resources of these. Whatever is absent is NULL.
@@ -21,6 +22,11 @@ pub(super) fn add(connection: &Connection) -> Result<()> {
     connection.create_scalar_function("attr_is", ATTRIBUTE_ARGUMENTS + 1, flags, |ctx| {
         let wanted = ctx.get::<Value>(ATTRIBUTE_ARGUMENTS as usize)?;
         Ok(look(ctx, |found| Some(is(&found, &wanted))))
+    })?;
+    let last = LastOpened::default();
+    connection.create_scalar_function("body", 2, flags, move |ctx| match (ctx.get_raw(0), ctx.get_raw(1)) {
+        (ValueRef::Blob(pack), ValueRef::Integer(at)) => Ok(last.body(pack, at)),
+        _ => Ok(None),
     })?;
     connection.create_scalar_function("matches", 2, flags, |ctx| {
         let pattern: Arc<Regex> =

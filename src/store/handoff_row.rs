@@ -129,9 +129,9 @@ impl HandoffRow {
         let half = if side.is_sender { &mut self.sender } else { &mut self.receiver };
         *half = Half::joined(*half, Some(said));
         self.workflow = self.workflow.or(workflow);
-        take(&mut self.parent, side.parent.as_ref(), side.is_sender);
-        take(&mut self.from, row.from(), side.is_sender);
-        take(&mut self.to, row.to(), side.is_sender);
+        take(&mut self.parent, || side.parent.as_ref(), side.is_sender);
+        take(&mut self.from, || row.from(), side.is_sender);
+        take(&mut self.to, || row.to(), side.is_sender);
         self.kind = self.kind.max(side.kind);
         self.mismatches |= side.mismatches;
         self.rung = self.rung.max(side.rung);
@@ -287,9 +287,12 @@ const UPDATE: &str = "UPDATE handoffs SET id = ?2, workflow = ?3, parent = ?4, f
      size = ?15, age_ms = ?16, quality = ?17, s_span = ?18, s_start_ns = ?19, s_end_ns = ?20, s_turn = ?21, \
      s_verdict = ?22, r_span = ?23, r_start_ns = ?24, r_end_ns = ?25, r_turn = ?26, r_verdict = ?27 WHERE key = ?1";
 
-fn take<T, S: ?Sized + ToOwned<Owned = T>>(kept: &mut Option<Said<T>>, said: Option<&S>, by_sender: bool) {
-    if let Some(said) = said
-        && kept.as_ref().is_none_or(|kept| by_sender && !kept.by_sender)
+fn take<'r, T, S>(kept: &mut Option<Said<T>>, said: impl FnOnce() -> Option<&'r S>, by_sender: bool)
+where
+    S: ?Sized + ToOwned<Owned = T> + 'r,
+{
+    if kept.as_ref().is_none_or(|kept| by_sender && !kept.by_sender)
+        && let Some(said) = said()
     {
         *kept = Some(Said { what: said.to_owned(), by_sender });
     }

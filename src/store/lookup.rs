@@ -6,6 +6,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::StoreError;
 use super::body;
+use super::pack::Unpacker;
 use super::summary::{HandoffSummary, WorkflowSummary};
 use super::words::HandoffKey;
 use super::{arrivals, span_key};
@@ -30,10 +31,11 @@ pub(super) fn spans(connection: &Connection, id: &str) -> Result<Vec<Span>, Stor
 pub(super) fn print(connection: &Connection, id: &str) -> Result<SpansPrint, StoreError> {
     let (mut hasher, mut bytes) = (blake3::Hasher::new(), 0);
     if let Some(place) = Place::of(connection, id)? {
+        let mut unpacker = Unpacker::new(connection);
         let mut select = connection.prepare_cached(&place.sql())?;
         let mut rows = select.query(params![place.key(), MOST_SPANS])?;
         while let Some(row) = rows.next()? {
-            let body = row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?;
+            let body = unpacker.body(row.get(1)?, row.get(2)?)?;
             hasher.update(&row.get::<_, i64>(0)?.to_le_bytes());
             hasher.update(&body.len().to_le_bytes());
             hasher.update(body);
@@ -82,12 +84,12 @@ impl Place {
     fn sql(&self) -> String {
         match self {
             Self::Workflow(_) => format!(
-                "SELECT s.origin, s.body FROM workflow_traces l CROSS JOIN spans s ON {} \
+                "SELECT s.origin, s.pack, s.at FROM workflow_traces l CROSS JOIN spans s ON {} \
                  WHERE l.workflow = ?1 AND (s.workflow = ?1 OR s.workflow IS NULL) LIMIT ?2",
                 span_key::in_trace("s", "l.trace")
             ),
             Self::Trace(_) => format!(
-                "SELECT s.origin, s.body FROM traces t CROSS JOIN spans s ON {} WHERE t.id = ?1 LIMIT ?2",
+                "SELECT s.origin, s.pack, s.at FROM traces t CROSS JOIN spans s ON {} WHERE t.id = ?1 LIMIT ?2",
                 span_key::in_trace("s", "t.key")
             ),
         }
@@ -98,17 +100,19 @@ impl Place {
 pub(super) fn spans_of_handoff(connection: &Connection, id: &str) -> Result<Vec<Span>, StoreError> {
     collect(
         connection,
-        "SELECT s.origin, s.body FROM handoffs h JOIN spans s ON s.key IN (h.s_span, h.r_span) WHERE h.id = ?1 LIMIT ?2",
+        "SELECT s.origin, s.pack, s.at FROM handoffs h JOIN spans s ON s.key IN (h.s_span, h.r_span) WHERE h.id = ?1 \
+         LIMIT ?2",
         params![HandoffKey::new(id), MOST_SPANS],
     )
 }
 
 fn collect(connection: &Connection, sql: &str, params: &[&dyn rusqlite::ToSql]) -> Result<Vec<Span>, StoreError> {
     let mut by_origin: BTreeMap<i64, Vec<Vec<u8>>> = BTreeMap::new();
+    let mut unpacker = Unpacker::new(connection);
     let mut select = connection.prepare_cached(sql)?;
     let mut rows = select.query(params)?;
     while let Some(row) = rows.next()? {
-        by_origin.entry(row.get(0)?).or_default().push(row.get(1)?);
+        by_origin.entry(row.get(0)?).or_default().push(unpacker.body(row.get(1)?, row.get(2)?)?.to_vec());
     }
     let mut spans = Vec::new();
     for (origin, bodies) in by_origin {
@@ -188,7 +192,8 @@ pub(super) fn export(
     since_ns: i64,
     most_spans: usize,
 ) -> Result<Option<(Vec<u8>, i64, usize)>, StoreError> {
-    let mut select = connection.prepare_cached("SELECT origin, body FROM spans WHERE key = ?1 AND end_ns >= ?2")?;
+    let mut select = connection.prepare_cached("SELECT origin, pack, at FROM spans WHERE key = ?1 AND end_ns >= ?2")?;
+    let mut unpacker = Unpacker::new(connection);
     let mut origins: BTreeMap<i64, (Vec<u8>, Vec<u8>)> = BTreeMap::new();
     let mut parts: Vec<(i64, Vec<u8>)> = Vec::new();
     let (mut place, mut looked_at) = (after.max(0), 0);
@@ -200,13 +205,13 @@ pub(super) fn export(
             }
             place += 1;
             looked_at += 1;
-            let part: Option<(i64, Vec<u8>)> =
-                select.query_row([key, since_ns], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
-            if let Some((origin, body)) = part {
+            let part: Option<(i64, i64, i64)> =
+                select.query_row([key, since_ns], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).optional()?;
+            if let Some((origin, pack, at)) = part {
                 if let Entry::Vacant(entry) = origins.entry(origin) {
                     entry.insert(origin_of(connection, origin)?);
                 }
-                parts.push((origin, body));
+                parts.push((origin, unpacker.body(pack, at)?.to_vec()));
             }
         }
     }

@@ -2,8 +2,8 @@
 
 use rusqlite::{Connection, params};
 
-use super::arrivals;
-use super::span_key;
+use super::pack::{self, Packer};
+use super::{arrivals, span_key};
 
 /// Places without a span that are written as such, before another row is begun.
 const GAP: i64 = 64;
@@ -52,4 +52,30 @@ pub(super) fn spans_by_trace(connection: &Connection) -> rusqlite::Result<()> {
         params![],
     )?;
     connection.execute_batch("DROP TABLE moved")
+}
+
+/// Moves the bodies of spans into packs, as they would have come in by trace and workflow.
+pub(super) fn bodies_into_packs(connection: &Connection) -> rusqlite::Result<()> {
+    let mut insert = connection.prepare(
+        "INSERT INTO new_spans SELECT key, span_id, parent_id, workflow, type, subtype, name, start_ns, end_ns, error, \
+         origin, arrived_ns, ?2, ?3 FROM spans WHERE key = ?1",
+    )?;
+    let mut select = connection.prepare("SELECT key, workflow, body FROM spans ORDER BY key")?;
+    let mut rows = select.query([])?;
+    let (mut packer, mut key, mut of) = (Packer::default(), 1, None);
+    while let Some(row) = rows.next()? {
+        let (span, workflow): (i64, Option<i64>) = (row.get(0)?, row.get(1)?);
+        let here = Some((span_key::trace(span), workflow));
+        if of.is_some() && (of != here || packer.is_full()) {
+            pack::write(connection, key, &std::mem::take(&mut packer).finish())?;
+            key += 1;
+        }
+        of = here;
+        let at = packer.add(row.get_ref(2)?.as_blob()?);
+        insert.execute(params![span, key, at])?;
+    }
+    if of.is_some() {
+        pack::write(connection, key, &packer.finish())?;
+    }
+    Ok(())
 }

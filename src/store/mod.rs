@@ -17,6 +17,7 @@ mod lookup;
 mod migrate;
 mod options;
 mod overview;
+mod pack;
 pub mod query;
 mod readers;
 mod request;

@@ -1,9 +1,11 @@
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
 
 use super::content::{Done, Policy};
 use super::fields::{Field, Reader, Slice};
+use super::pack::Packer;
 use super::row::{self, Origin, SpanRow};
 use super::scan;
 use super::{StoreError, body};
@@ -14,10 +16,44 @@ use crate::otlp::{self, OtlpError};
 #[derive(Debug, Default)]
 pub struct Request {
     pub(super) rows: Vec<SpanRow>,
+    /// Their bodies, as they are stored.
+    pub(super) packs: Vec<Vec<u8>>,
     pub(super) content: Done,
 }
 
 impl Request {
+    /// Packs the bodies of spans, which takes its time, and is none of the writer's.
+    pub(super) fn new(mut rows: Vec<SpanRow>, content: Done) -> Self {
+        // A pack is forgotten as a whole, so it has spans of one trace and one workflow.
+        let (mut packs, mut open) = (Vec::new(), HashMap::<([u8; 16], Option<&str>), (usize, Packer)>::new());
+        let mut places = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let mut begin = || {
+                packs.push(Vec::new());
+                packs.len() - 1
+            };
+            let (pack, packer) =
+                open.entry((row.trace_id, row.workflow())).or_insert_with(|| (begin(), Packer::default()));
+            if packer.is_full() {
+                let next = begin();
+                packs[std::mem::replace(pack, next)] = std::mem::take(packer).finish();
+            }
+            places.push((*pack, packer.add(&row.body)));
+        }
+        for (pack, packer) in open.into_values() {
+            packs[pack] = packer.finish();
+        }
+        for (row, (pack, at)) in rows.iter_mut().zip(places) {
+            (row.pack, row.at) = (pack, at);
+        }
+        Self { rows, packs, content }
+    }
+
+    /// How much memory it takes, about.
+    pub(super) fn weight(&self) -> usize {
+        self.rows.iter().map(SpanRow::weight).sum::<usize>() + self.packs.iter().map(Vec::len).sum::<usize>()
+    }
+
     /// How many spans it has.
     pub fn len(&self) -> usize {
         self.rows.len()
@@ -40,11 +76,11 @@ pub(super) fn read(request: &Bytes, policy: &Policy) -> Result<Request, StoreErr
     }
     let mut content = Done::default();
     let rows = row::rows(otlp::from_protobuf(request)?, policy, &mut content)?;
-    Ok(Request { rows, content })
+    Ok(Request::new(rows, content))
 }
 
 fn as_it_is(request: &Bytes, policy: &Policy) -> Option<Result<Request, StoreError>> {
-    let mut read = Request::default();
+    let (mut rows, mut content) = (Vec::new(), Done::default());
     let mut fields = Reader::new(request, 0);
     while let Some((number, field)) = fields.next()? {
         let (1, Field::Bytes(of_resource)) = (number, field) else { return None };
@@ -62,35 +98,36 @@ fn as_it_is(request: &Bytes, policy: &Policy) -> Option<Result<Request, StoreErr
             })?;
             let origin = Arc::new(Origin::new(resource.to_vec(), scope.to_vec()));
             for span in spans {
-                if read.rows.len() == MOST_SPANS {
+                if rows.len() == MOST_SPANS {
                     // Said with the number of all.
                     return None;
                 }
                 let scanned = scan::span(span.bytes)?;
                 if scanned.has_content {
                     // Written anew, without it or with what is kept of it.
-                    match without_content(span.bytes, &origin, policy, &mut read) {
+                    match without_content(span.bytes, &origin, policy, &mut rows, &mut content) {
                         Ok(()) => continue,
                         Err(error) => return Some(Err(error)),
                     }
                 }
-                read.rows.push(SpanRow::new(scanned, request.slice_ref(span.bytes), Arc::clone(&origin)));
+                rows.push(SpanRow::new(scanned, request.slice_ref(span.bytes), Arc::clone(&origin)));
             }
         }
     }
-    Some(Ok(read))
+    Some(Ok(Request::new(rows, content)))
 }
 
 fn without_content(
     span: &[u8],
     origin: &Arc<Origin>,
     policy: &Policy,
-    request: &mut Request,
+    into: &mut Vec<SpanRow>,
+    content: &mut Done,
 ) -> Result<(), StoreError> {
     let spans = body::decode(&[], &[], std::iter::once(span))?;
-    for mut row in row::rows(spans, policy, &mut request.content)? {
+    for mut row in row::rows(spans, policy, content)? {
         row.origin = Arc::clone(origin);
-        request.rows.push(row);
+        into.push(row);
     }
     Ok(())
 }
@@ -130,7 +167,8 @@ mod tests {
         let request = framed(&[span.clone(), span.clone()]);
         let fast = as_it_is(&request, &Policy::default()).unwrap().unwrap();
         let slow = row::rows(vec![span.clone(), span], &Policy::default(), &mut Done::default()).unwrap();
-        assert_eq!(format!("{:?}", fast.rows), format!("{slow:?}"));
+        let slow = Request::new(slow, Done::default());
+        assert_eq!(format!("{fast:?}"), format!("{slow:?}"));
     }
 
     #[test]
@@ -140,8 +178,8 @@ mod tests {
         let request = framed(&[span.clone()]);
         let fast = read(&request, &Policy::default()).unwrap();
         let mut done = Done::default();
-        let slow = row::rows(vec![span], &Policy::default(), &mut done).unwrap();
-        assert_eq!(format!("{:?}", fast.rows), format!("{slow:?}"));
+        let slow = Request::new(row::rows(vec![span], &Policy::default(), &mut done).unwrap(), done);
+        assert_eq!(format!("{fast:?}"), format!("{slow:?}"));
         assert_eq!((fast.content, done.left_out), (done, 1));
         assert!(!fast.rows[0].body.windows(6).any(|part| part == b"secret"));
     }

@@ -1,6 +1,8 @@
+use std::collections::{BTreeMap, HashSet};
+
 use rusqlite::{Connection, TransactionBehavior, params};
 
-use super::{StoreOptions, arrivals, span_key};
+use super::{StoreOptions, arrivals, pack, span_key};
 
 /// The most workflows that one step forgets, so that requests do not wait long for it.
 const WORKFLOWS_A_STEP: i64 = 50;
@@ -28,11 +30,8 @@ pub(super) fn step(
     now_ns: i64,
     swept: &mut i64,
 ) -> rusqlite::Result<Step> {
-    let limit = options.keep_bytes.map(|limit| i64::try_from(limit).unwrap_or(i64::MAX));
-    let too_much = match limit {
-        Some(limit) => used(connection)? > limit,
-        None => false,
-    };
+    let limit = limit(options);
+    let too_much = is_over(connection, options)?;
     let age = options.keep_for.map(|age| i64::try_from(age.as_nanos()).unwrap_or(i64::MAX));
     let before_ns = match (too_much, age) {
         (true, _) => i64::MAX,
@@ -55,6 +54,18 @@ pub(super) fn step(
     Ok(step)
 }
 
+/// Whether there is more than what is to be kept.
+pub(super) fn is_over(connection: &Connection, options: &StoreOptions) -> rusqlite::Result<bool> {
+    Ok(match limit(options) {
+        Some(limit) => used(connection)? > limit,
+        None => false,
+    })
+}
+
+fn limit(options: &StoreOptions) -> Option<i64> {
+    options.keep_bytes.map(|limit| i64::try_from(limit).unwrap_or(i64::MAX))
+}
+
 fn number(connection: &Connection, sql: &str) -> rusqlite::Result<i64> {
     connection.query_row(sql, [], |row| row.get(0))
 }
@@ -71,7 +82,8 @@ fn forget(connection: &Connection, before_ns: i64, limit: Option<i64>) -> rusqli
         .prepare_cached("SELECT key FROM workflows WHERE arrived_ns < ?1 ORDER BY arrived_ns LIMIT ?2")?
         .query_map(params![before_ns, WORKFLOWS_A_STEP], |row| row.get(0))?
         .collect::<Result<_, _>>()?;
-    let mut traces = Vec::new();
+    // The traces out of which something goes, with packs of spans of no workflow.
+    let mut traces: BTreeMap<i64, HashSet<i64>> = BTreeMap::new();
     let mut workflows = 0;
     for key in &keys {
         // Of a few large workflows, one less may be enough.
@@ -93,29 +105,32 @@ fn forget(connection: &Connection, before_ns: i64, limit: Option<i64>) -> rusqli
             .collect::<Result<_, _>>()?;
         for trace in &of_workflow {
             let (first, last) = span_key::range(*trace);
-            connection
-                .prepare_cached("DELETE FROM spans WHERE key BETWEEN ?2 AND ?3 AND workflow = ?1")?
-                .execute(params![key, first, last])?;
+            let packs = connection
+                .prepare_cached("DELETE FROM spans WHERE key BETWEEN ?2 AND ?3 AND workflow = ?1 RETURNING pack")?
+                .query_map(params![key, first, last], |row| row.get(0))?
+                .collect::<Result<HashSet<i64>, _>>()?;
+            pack::drop_unused(connection, *trace, &packs)?;
+            traces.entry(*trace).or_default();
         }
-        traces.extend(of_workflow);
         connection.prepare_cached("DELETE FROM workflows WHERE key = ?1")?.execute([key])?;
     }
     // While there is too much, spans of no workflow go as long as they are older than what is kept.
     let oldest_kept: Option<i64> =
         connection.query_row("SELECT min(arrived_ns) FROM workflows", [], |row| row.get(0))?;
     let before_ns = before_ns.min(oldest_kept.unwrap_or(i64::MAX));
-    let spans: Vec<i64> = connection
+    let spans: Vec<(i64, i64)> = connection
         .prepare_cached(
             "DELETE FROM spans WHERE key IN \
              (SELECT key FROM spans WHERE workflow IS NULL AND arrived_ns < ?1 ORDER BY arrived_ns LIMIT ?2) \
-             RETURNING key",
+             RETURNING key, pack",
         )?
-        .query_map(params![before_ns, SPANS_A_STEP], |row| row.get(0))?
+        .query_map(params![before_ns, SPANS_A_STEP], |row| Ok((row.get(0)?, row.get(1)?)))?
         .collect::<Result<_, _>>()?;
-    traces.extend(spans.iter().map(|key| span_key::trace(*key)));
-    traces.sort_unstable();
-    traces.dedup();
-    for trace in traces {
+    for (key, pack) in &spans {
+        traces.entry(span_key::trace(*key)).or_default().insert(*pack);
+    }
+    for (trace, packs) in traces {
+        pack::drop_unused(connection, trace, &packs)?;
         let (first, last) = span_key::range(trace);
         connection
             .prepare_cached(

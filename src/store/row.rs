@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use rusqlite::types::{ToSqlOutput, ValueRef};
 
 use super::content::{Done, Policy};
 use super::fields::Part;
@@ -26,6 +27,9 @@ pub(super) struct SpanRow {
     pub(super) error: bool,
     pub(super) origin: Arc<Origin>,
     pub(super) body: Bytes,
+    /// The place of its pack among those of the request, and its own in the pack.
+    pub(super) pack: usize,
+    pub(super) at: u32,
     pub(super) side: Option<Side>,
     pub(super) root: Option<Root>,
 }
@@ -125,6 +129,8 @@ impl SpanRow {
             side: Side::of(&span, &body, kind),
             root,
             body,
+            pack: 0,
+            at: 0,
         }
     }
 
@@ -136,8 +142,23 @@ impl SpanRow {
         self.subtype.as_ref().map(|part| text(&self.body, part))
     }
 
-    pub(super) fn name(&self) -> &str {
-        text(&self.body, &self.name)
+    /// As it is bound to a statement: it was checked to be text when it was read.
+    pub(super) fn bound_subtype(&self) -> Option<ToSqlOutput<'_>> {
+        self.subtype.as_ref().map(|part| bound(&self.body, part))
+    }
+
+    /// As [`SpanRow::bound_subtype`].
+    pub(super) fn bound_name(&self) -> ToSqlOutput<'_> {
+        bound(&self.body, &self.name)
+    }
+
+    /// Whether two spans are of one workflow, or both of none.
+    pub(super) fn is_of_workflow_of(&self, other: &Self) -> bool {
+        match (&self.workflow, &other.workflow) {
+            (Some(here), Some(there)) => bytes(&self.body, here) == bytes(&other.body, there),
+            (None, None) => true,
+            _ => false,
+        }
     }
 
     pub(super) fn outcome(&self) -> Option<&str> {
@@ -162,8 +183,15 @@ impl SpanRow {
 
 /// The text at a place in a body; it was read there.
 pub(super) fn text<'a>(body: &'a [u8], part: &Part) -> &'a str {
-    let bytes = body.get(part.start as usize..part.end as usize).unwrap_or_default();
-    std::str::from_utf8(bytes).unwrap_or_default()
+    std::str::from_utf8(bytes(body, part)).unwrap_or_default()
+}
+
+fn bytes<'a>(body: &'a [u8], part: &Part) -> &'a [u8] {
+    body.get(part.start as usize..part.end as usize).unwrap_or_default()
+}
+
+fn bound<'a>(body: &'a [u8], part: &Part) -> ToSqlOutput<'a> {
+    ToSqlOutput::Borrowed(ValueRef::Text(bytes(body, part)))
 }
 
 impl Side {

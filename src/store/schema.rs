@@ -9,13 +9,18 @@ const APPLICATION_ID: i64 = 0x7769_6c63;
 
 /// Each step makes of the schema before it the next one; the first begins with an empty file. A step that was released
 /// is never changed.
-const STEPS: [&[Step]; 3] = [
+const STEPS: [&[Step]; 4] = [
     &[Step::Sql(include_str!("schema/v1.sql"))],
     &[Step::Sql(include_str!("schema/v2.sql"))],
     &[
         Step::Sql(include_str!("schema/v3.sql")),
         Step::Code(migrate::spans_by_trace),
         Step::Sql(include_str!("schema/v3_end.sql")),
+    ],
+    &[
+        Step::Sql(include_str!("schema/v4.sql")),
+        Step::Code(migrate::bodies_into_packs),
+        Step::Sql(include_str!("schema/v4_end.sql")),
     ],
 ];
 
@@ -25,7 +30,7 @@ enum Step {
     Code(fn(&Connection) -> rusqlite::Result<()>),
 }
 
-/// Bytes of a page of a new file: a span of ours is some 1,200 bytes, and larger pages hold more of them for each write.
+/// Bytes of a page of a new file: the bodies of a workflow are some kilobytes, and larger pages hold more of them for each write.
 const PAGE_BYTES: u32 = 8_192;
 
 /// The schema that this program writes.

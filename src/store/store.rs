@@ -181,7 +181,7 @@ impl Store {
     fn rows(&self, spans: Vec<Span>) -> Result<Request, StoreError> {
         let mut content = Done::default();
         let rows = row::rows(spans, &self.inner.options.content, &mut content)?;
-        Ok(Request { rows, content })
+        Ok(Request::new(rows, content))
     }
 
     /// Takes the spans that this process makes itself, as an exporter of OpenTelemetry does.

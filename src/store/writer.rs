@@ -10,7 +10,6 @@ use tokio::sync::{broadcast, oneshot};
 use super::batch::Batch;
 use super::content::Done;
 use super::request::Request;
-use super::row::SpanRow;
 use super::{Inserted, StoreError, StoreOptions, retention};
 use crate::model::Timestamp;
 
@@ -19,6 +18,9 @@ const MOST_SPANS: usize = 5_000;
 
 /// The most requests that wait; their bytes are bounded besides.
 const MOST_JOBS: usize = 4_096;
+
+/// How long requests wait while something is forgotten, about.
+const TIDY_FOR: Duration = Duration::from_millis(20);
 
 /// Changes that nobody has looked at yet, before the oldest are passed over.
 const CHANGES_KEPT: usize = 256;
@@ -56,8 +58,7 @@ pub(super) struct Counts {
 
 #[derive(Debug)]
 struct Job {
-    rows: Vec<SpanRow>,
-    content: Done,
+    request: Request,
     weight: usize,
     reply: oneshot::Sender<Result<Inserted, StoreError>>,
 }
@@ -86,8 +87,14 @@ impl Writer {
             changes: broadcast::Sender::new(CHANGES_KEPT),
             clock: SteadyClock { opened: options.clock.now().max(last), since: Instant::now() },
         });
-        let work =
-            Work { connection, shared: Arc::clone(&shared), options: options.clone(), complained: None, swept: 0 };
+        let work = Work {
+            connection,
+            shared: Arc::clone(&shared),
+            options: options.clone(),
+            complained: None,
+            over: false,
+            swept: 0,
+        };
         let thread = std::thread::Builder::new()
             .name("wilco-store".to_owned())
             .spawn(move || work.run(&incoming))
@@ -109,8 +116,7 @@ impl Writer {
         &self,
         request: Request,
     ) -> Result<oneshot::Receiver<Result<Inserted, StoreError>>, StoreError> {
-        let Request { rows, content } = request;
-        let weight = rows.iter().map(SpanRow::weight).sum();
+        let weight = request.weight();
         let waiting = self.shared.waiting.fetch_add(weight, Ordering::Relaxed);
         let overloaded = || {
             self.shared.waiting.fetch_sub(weight, Ordering::Relaxed);
@@ -123,7 +129,7 @@ impl Writer {
         }
         let (reply, answer) = oneshot::channel();
         let jobs = self.jobs.as_ref().ok_or(StoreError::Closed)?;
-        match jobs.try_send(Job { rows, content, weight, reply }) {
+        match jobs.try_send(Job { request, weight, reply }) {
             Ok(()) => Ok(answer),
             Err(TrySendError::Full(_)) => Err(overloaded()),
             Err(TrySendError::Disconnected(_)) => Err(StoreError::Closed),
@@ -147,6 +153,8 @@ struct Work {
     options: StoreOptions,
     /// When it was last said that nothing can be written.
     complained: Option<Instant>,
+    /// Whether the last commit left more in the file than is to be kept.
+    over: bool,
     /// Where to go on forgetting the order of arrival.
     swept: i64,
 }
@@ -163,8 +171,8 @@ impl Work {
             if let Some(job) = job {
                 self.commit_group(job, incoming);
             }
-            if Instant::now() >= tidy_at {
-                // What is left to do is done after the next requests: a step is short.
+            if Instant::now() >= tidy_at || self.over {
+                // What is left to do is done after the next requests, so that they do not wait long.
                 let more = self.tidy();
                 tidy_at = Instant::now() + if more { Duration::from_millis(20) } else { self.options.tidy_every };
             }
@@ -173,12 +181,12 @@ impl Work {
 
     /// One commit for the first request and all that wait by then.
     fn commit_group(&mut self, first: Job, incoming: &Receiver<Job>) {
-        let mut spans = first.rows.len();
+        let mut spans = first.request.len();
         let mut group = vec![first];
         while spans < MOST_SPANS
             && let Ok(job) = incoming.try_recv()
         {
-            spans += job.rows.len();
+            spans += job.request.len();
             group.push(job);
         }
         let outcome = self.write(&group);
@@ -188,10 +196,10 @@ impl Work {
             Ok((fresh, changes)) => {
                 counts.commits.fetch_add(1, Ordering::Relaxed);
                 for (job, spans) in group.into_iter().zip(fresh) {
-                    let inserted = Inserted { spans, duplicates: job.rows.len() as u64 - spans };
+                    let inserted = Inserted { spans, duplicates: job.request.len() as u64 - spans };
                     counts.spans.fetch_add(inserted.spans, Ordering::Relaxed);
                     counts.duplicates.fetch_add(inserted.duplicates, Ordering::Relaxed);
-                    self.count_content(job.content);
+                    self.count_content(job.request.content);
                     // Whoever asked may be gone.
                     let _ = job.reply.send(Ok(inserted));
                 }
@@ -218,14 +226,16 @@ impl Work {
 
     /// One transaction over these requests. Gives of each how many spans are new, and the keys of the handoffs that
     /// changed.
-    fn write(&self, group: &[Job]) -> rusqlite::Result<(Vec<u64>, Vec<i64>)> {
-        let requests: Vec<&[SpanRow]> = group.iter().map(|job| &job.rows[..]).collect();
+    fn write(&mut self, group: &[Job]) -> rusqlite::Result<(Vec<u64>, Vec<i64>)> {
+        let requests: Vec<&Request> = group.iter().map(|job| &job.request).collect();
         let mut connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut batch = Batch::begin(&transaction, self.shared.clock.now_ns())?;
         let fresh = batch.add(&requests)?;
         let changes = batch.finish()?;
         transaction.commit()?;
+        // Not only from time to time: what comes in one second may be more than all that is to be kept.
+        self.over = retention::is_over(&connection, &self.options).unwrap_or(false);
         Ok((fresh, changes))
     }
 
@@ -240,17 +250,23 @@ impl Work {
         }
     }
 
-    /// Forgets a little of what is too old or too much; whether there is more to do.
+    /// Forgets what is too old or too much, for a short time; whether there is more to do.
     fn tidy(&mut self) -> bool {
+        let begun = Instant::now();
         let mut connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
-        match retention::step(&mut connection, &self.options, self.shared.clock.now_ns(), &mut self.swept) {
-            Ok(step) => {
-                self.shared.counts.forgotten.fetch_add(step.workflows, Ordering::Relaxed);
-                step.more
-            }
-            Err(error) => {
-                tracing::warn!(target: "wilco", "nothing could be forgotten: {error}");
-                false
+        self.over = false;
+        loop {
+            match retention::step(&mut connection, &self.options, self.shared.clock.now_ns(), &mut self.swept) {
+                Ok(step) => {
+                    self.shared.counts.forgotten.fetch_add(step.workflows, Ordering::Relaxed);
+                    if !step.more || begun.elapsed() > TIDY_FOR {
+                        return step.more;
+                    }
+                }
+                Err(error) => {
+                    tracing::warn!(target: "wilco", "nothing could be forgotten: {error}");
+                    return false;
+                }
             }
         }
     }

@@ -197,3 +197,13 @@ pub(crate) fn decision(workflow: &str, id: u64, kind: &str, at_ms: u64, ms: u64)
     ];
     span(trace, id, &format!("decision {kind}"), SpanKind::Internal, at_ms, ms, attributes.into_iter().collect())
 }
+
+/// A text that does not become less when it is packed.
+pub(crate) fn noise(seed: u64, length: usize) -> String {
+    let mut state = seed;
+    let letter = |_| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        char::from(b'0' + (state >> 58) as u8)
+    };
+    (0..length).map(letter).collect()
+}

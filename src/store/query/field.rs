@@ -1,7 +1,7 @@
 use super::ast::Entity;
 use crate::model::{MismatchKind, Rung};
-use crate::store::span_key;
 use crate::store::words::{SpanType, VerdictWord};
+use crate::store::{pack, span_key};
 
 /// What a name means on an entity: where its value is, and of which type it is.
 #[derive(Clone, Debug)]
@@ -159,14 +159,14 @@ fn attribute(entity: Entity, name: &str) -> &str {
 }
 
 fn places(entity: Entity, alias: &str) -> [String; 4] {
-    let body = |key: &str| format!("(SELECT body FROM spans WHERE key = {alias}.{key})");
+    let body = |key: &str| format!("(SELECT {} FROM spans s WHERE s.key = {alias}.{key})", pack::body_of("s"));
     let resource = |key: &str| {
         format!("(SELECT resource FROM origins WHERE key = (SELECT origin FROM spans WHERE key = {alias}.{key}))")
     };
     match entity {
         Entity::Handoff => [body("s_span"), body("r_span"), resource("s_span"), resource("r_span")],
         Entity::Span => [
-            format!("{alias}.body"),
+            pack::body_of(alias),
             "NULL".to_owned(),
             format!("(SELECT resource FROM origins WHERE key = {alias}.origin)"),
             "NULL".to_owned(),
@@ -179,7 +179,7 @@ fn places(entity: Entity, alias: &str) -> [String; 4] {
                 SpanType::Workflow as i64
             );
             [
-                format!("(SELECT s.body {root})"),
+                format!("(SELECT {} {root})", pack::body_of("s")),
                 "NULL".to_owned(),
                 format!("(SELECT resource FROM origins WHERE key = (SELECT s.origin {root}))"),
                 "NULL".to_owned(),

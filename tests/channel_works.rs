@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 use support::nats::{NatsServer, each_server_version};
 use support::spans::Spans;
 use wilco::channel::{Channel, Handoff, Inbox, NoResult};
-use wilco::model::{Evidence, Intent, Rung, Verdict};
+use wilco::model::{ContentHash, Evidence, HandoffId, Intent, Rung, Timestamp, Verdict};
+use wilco::wire::Envelope;
 
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Brief {
@@ -258,5 +259,41 @@ async fn transfers_without_receipts_are_all_passed_and_in_order() {
             assert_eq!(handoff.text("wilco.verdict"), Some("unconfirmed"));
             assert_eq!(handoff.rungs(), ["sent wire"], "the server took it");
         }
+    }
+}
+
+#[tokio::test]
+async fn each_of_many_tasks_that_wait_is_checked_by_its_own_hash_in_order() {
+    let Some(server) = NatsServer::start() else { return };
+    let channel = Channel::builder("newsroom").connect(&server.url()).await.unwrap();
+    let mut inbox = channel.join("researcher").await.unwrap().inbox().await.unwrap();
+    let sender = async_nats::connect(server.url()).await.unwrap();
+    // Runs of about the same length, of which sixteen at most are hashed at once, between shorter and longer ones.
+    let payloads: Vec<Vec<u8>> = [200, 1_000, 9, 130, 5_000, 140]
+        .iter()
+        .flat_map(|len| (0..21_u8).map(move |n| vec![n; len + usize::from(n)]))
+        .collect();
+    let is_altered = |n: usize| n % 5 == 3;
+    for (n, payload) in payloads.iter().enumerate() {
+        let mut sent = payload.clone();
+        if is_altered(n) {
+            sent[0] ^= 1;
+        }
+        let id = Some(HandoffId::new(Timestamp::now()));
+        let envelope = Envelope { id, hash: Some(ContentHash::of(&sent)), ..Envelope::default() };
+        let mut headers = async_nats::HeaderMap::new();
+        headers.insert("Wilco", envelope.encode(None).unwrap());
+        sender.publish_with_headers("wilco.newsroom.researcher", headers, payload.clone().into()).await.unwrap();
+    }
+    // The word that comes back went behind them all, and so does that of the inbox's own connection.
+    let mut word = sender.subscribe("word").await.unwrap();
+    sender.publish("word", "".into()).await.unwrap();
+    word.next().await.unwrap();
+    channel.confirm().await.unwrap();
+    for (n, payload) in payloads.iter().enumerate() {
+        let offer = inbox.next().await.unwrap();
+        assert_eq!((&offer.bytes()[..], offer.hash()), (&payload[..], ContentHash::of(payload)), "{n}");
+        assert_eq!(offer.is_intact(), !is_altered(n), "{n}");
+        offer.acknowledge().await.unwrap();
     }
 }

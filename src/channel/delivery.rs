@@ -27,8 +27,9 @@ use crate::wire::{Choice, Envelope};
 pub(crate) struct Delivery {
     pub(crate) hub: Arc<Hub>,
     pub(crate) token: u64,
-    /// The record, with what is known since the arrival; completed at the end.
-    pub(crate) record: ProcessRecord,
+    /// The record, with what is known since the arrival; completed at the end. In a box of its own, as malloc has a quick
+    /// way for pieces of up to 1,032 bytes, and merges all its small free ones for the sake of a larger one.
+    pub(crate) record: Box<ProcessRecord>,
     pub(crate) envelope: Envelope,
     /// What the sender wants, where a plain message said it in clear.
     pub(crate) intent: Option<Intent>,

@@ -3,6 +3,7 @@
 //! publishes what those and `Drop` have to say.
 
 mod inbox_part;
+mod replies;
 mod transit;
 
 use std::collections::{HashMap, VecDeque};
@@ -17,6 +18,7 @@ use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
 use tokio::time::Instant;
 
 pub(crate) use self::inbox_part::InboxPart;
+use self::replies::Replies;
 use self::transit::Transit;
 use super::delivery::Delivery;
 use super::entry::{Effects, Entry, Spare};
@@ -73,6 +75,7 @@ pub(crate) struct Hub {
     members: Option<Vec<AgentName>>,
     last_trace: Mutex<Option<(WorkflowId, (TraceId, SpanId))>>,
     next_token: AtomicU64,
+    replies: Mutex<Replies>,
     entries: Mutex<ByToken<Arc<Entry>>>,
     pub(crate) spare: Spare,
     deliveries: Mutex<ByToken<Arc<Delivery>>>,
@@ -155,6 +158,7 @@ impl Hub {
             members,
             last_trace: Mutex::default(),
             next_token: AtomicU64::new(1),
+            replies: Mutex::default(),
             entries: Mutex::default(),
             spare: Spare::default(),
             deliveries: Mutex::default(),
@@ -197,21 +201,32 @@ impl Hub {
     }
 
     pub(crate) fn new_token(&self) -> u64 {
-        self.next_token.fetch_add(1, Ordering::Relaxed)
+        self.new_tokens(1)
+    }
+
+    /// As many tokens, one after the other; gives the first.
+    fn new_tokens(&self, count: u64) -> u64 {
+        self.next_token.fetch_add(count, Ordering::Relaxed)
     }
 
     /// `{inbox}.{part}.{token}`
     pub(crate) fn inbox_subject(&self, part: InboxPart, token: u64) -> String {
-        let mut digits = itoa::Buffer::new();
-        let digits = digits.format(token);
         // To the byte: a text with room to spare is allocated once more on its way into a subject.
-        let mut subject = String::with_capacity(self.inbox.len() + 3 + digits.len());
-        subject.push_str(&self.inbox);
-        subject.push('.');
-        subject.push(part.letter());
-        subject.push('.');
-        subject.push_str(digits);
+        let mut subject = String::with_capacity(self.inbox_subject_len(token));
+        self.push_inbox_subject(part, token, &mut subject);
         subject
+    }
+
+    fn push_inbox_subject(&self, part: InboxPart, token: u64, out: &mut String) {
+        out.push_str(&self.inbox);
+        out.push('.');
+        out.push(part.letter());
+        out.push('.');
+        out.push_str(itoa::Buffer::new().format(token));
+    }
+
+    fn inbox_subject_len(&self, token: u64) -> usize {
+        self.inbox.len() + 3 + token.checked_ilog10().map_or(1, |digits| digits as usize + 1)
     }
 
     /// As [`trace::workflow_trace`]; that of the workflow asked for last is remembered.

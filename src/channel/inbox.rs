@@ -1,12 +1,13 @@
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 
-use async_nats::{HeaderMap, Message, Subscriber};
+use async_nats::{HeaderMap, Subscriber};
 use futures_util::{FutureExt, StreamExt};
 use opentelemetry::trace::{SpanContext, SpanId, TraceId, TraceState};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use super::ahead::{Ahead, Arrived};
 use super::carrier::{self, BAGGAGE};
 use super::channel::Channel;
 use super::delivery::Delivery;
@@ -14,7 +15,7 @@ use super::hooks::{Arrival, Reception};
 use super::hub::Hub;
 use super::offer::Offer;
 use super::timers::Timer;
-use crate::model::{AgentName, ContentHash, HandoffKind, Mismatch, MismatchKind, Rung, WorkflowId};
+use crate::model::{AgentName, HandoffKind, Mismatch, MismatchKind, Rung, WorkflowId};
 use crate::telemetry::record::{AgentInfo, Content, HandoffFacts, Outcome, ProcessRecord, ResultFacts, SpanPlace};
 use crate::verify::offset::ClockOffset;
 use crate::verify::order::{DuplicateTracker, SequenceTracker};
@@ -32,6 +33,8 @@ pub struct Inbox {
     queue_group: Arc<str>,
     info: Option<Arc<AgentInfo>>,
     subscriber: Subscriber,
+    /// What was taken from the subscriber already, to be hashed together.
+    ahead: Ahead,
     order: SequenceTracker,
     duplicates: DuplicateTracker,
     suppressed: u64,
@@ -50,6 +53,7 @@ impl Inbox {
             agent,
             subject: subject.into(),
             subscriber,
+            ahead: Ahead::default(),
             order: SequenceTracker::default(),
             duplicates: DuplicateTracker::default(),
             suppressed: 0,
@@ -67,18 +71,20 @@ impl Inbox {
     /// Cancel safe: no task is taken from the bus and not returned.
     pub async fn next(&mut self) -> Option<Offer> {
         loop {
-            let message = {
+            if self.ahead.is_empty() {
                 let closing = self.hub.closing.notified();
                 if self.hub.is_closed() {
                     break;
                 }
                 tokio::select! {
                     biased;
-                    message = self.subscriber.next() => message?,
+                    message = self.subscriber.next() => self.ahead.look(message?, &mut self.subscriber),
                     () = closing => break,
                 }
-            };
-            if let Some(offer) = self.take(message) {
+            } else if self.hub.is_closed() {
+                break;
+            }
+            if let Some(offer) = self.take_next() {
                 return Some(offer);
             }
         }
@@ -104,14 +110,24 @@ impl Inbox {
 
     /// Nobody will take what came and was not offered yet: its senders learn it at once.
     fn turn_away(&mut self) {
-        while let Some(Some(message)) = self.subscriber.next().now_or_never() {
-            if let Some(offer) = self.take(message) {
+        loop {
+            if self.ahead.is_empty() {
+                let Some(Some(message)) = self.subscriber.next().now_or_never() else { return };
+                self.ahead.look(message, &mut self.subscriber);
+            }
+            if let Some(offer) = self.take_next() {
                 offer.turn_away();
             }
         }
     }
 
-    fn take(&mut self, message: Message) -> Option<Offer> {
+    fn take_next(&mut self) -> Option<Offer> {
+        let arrived = self.ahead.take()?;
+        self.take(arrived)
+    }
+
+    fn take(&mut self, arrived: Arrived) -> Option<Offer> {
+        let message = &arrived.message;
         let now = self.hub.clock.now();
         let headers = message.headers.as_ref();
         let get = carrier::From(headers);
@@ -123,7 +139,7 @@ impl Inbox {
         let times = read.envelope.id.map_or(1, |id| self.duplicates.count(id, attempt));
         // What was dropped here before its end is not done: the bus does well to bring it again.
         let duplicate = times > 1 && !read.envelope.id.is_some_and(|id| self.hub.take_abandoned(id, attempt));
-        let delivery = Arc::new(self.delivery(&message, read, mac, times, now));
+        let delivery = Arc::new(self.delivery(&arrived, read, mac, times, now));
         if duplicate && !self.hub.keep_duplicates {
             self.suppressed += 1;
             tracing::debug!(agent = %self.agent, "a redelivery was suppressed");
@@ -177,12 +193,13 @@ impl Inbox {
 
     fn delivery(
         &self,
-        message: &Message,
+        arrived: &Arrived,
         read: Read,
         mac: MacCheck,
         times: u32,
         now: crate::model::Timestamp,
     ) -> Delivery {
+        let Arrived { message, hash } = arrived;
         let Read { envelope, intent, speaks_plain } = read;
         let headers = message.headers.as_ref();
         let (place, link) = place(&self.hub, envelope.workflow.as_ref(), headers);
@@ -225,7 +242,7 @@ impl Inbox {
             delivery_count: delivery_count.max(times),
             inst: envelope.inst,
             seq: envelope.seq,
-            received: Content { hash: ContentHash::of(&message.payload), size: message.payload.len() as u64 },
+            received: Content { hash: *hash, size: message.payload.len() as u64 },
             read_back: None,
             contexts_read: Vec::new(),
             context_latest: Vec::new(),
@@ -235,7 +252,7 @@ impl Inbox {
         };
         Delivery {
             token: self.hub.new_token(),
-            record,
+            record: Box::new(record),
             intent,
             payload: message.payload.clone(),
             receipts: receipts.map(|to| async_nats::Subject::from(&**to)),

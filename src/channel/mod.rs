@@ -5,6 +5,7 @@
 //! agree is in the [`Verdict`](crate::model::Verdict) and on the spans.
 
 mod agent;
+mod ahead;
 mod builder;
 mod carrier;
 #[allow(clippy::module_inception)] // the noun of this file is the channel

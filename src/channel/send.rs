@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::client::PublishErrorKind;
-use async_nats::{HeaderMap, HeaderName, HeaderValue};
+use async_nats::{HeaderMap, HeaderName, HeaderValue, Subject};
 use opentelemetry::baggage::BaggageExt;
 use opentelemetry::trace::{SpanContext, TraceContextExt, TraceFlags, TraceState};
 use tokio::sync::OwnedSemaphorePermit;
@@ -60,14 +60,14 @@ pub(crate) async fn send(
         Err(_) => permit(hub).await?,
     };
     let resent = attempt.again.as_ref().map(|again| again.seq);
-    let draft = draft(hub, &lane, attempt, within)?;
+    let draft = draft(hub, &lane, attempt, within, permit)?;
     // One turn per lane, so that numbers leave in order.
     let mut seq = match lane.seq.try_lock() {
         Ok(seq) => seq,
         Err(_) => lane.seq.lock().await,
     };
     let number = resent.unwrap_or(*seq + 1);
-    let (entry, message) = finish(hub, draft, number, permit)?;
+    let (entry, message) = finish(hub, draft, number)?;
     let size = message.payload.len();
     let unsent = Unsent { hub, token: entry.sent.token };
     let mut waited = false;
@@ -92,11 +92,18 @@ pub(crate) async fn send(
 
 /// A handoff of which only its number is not known yet.
 struct Draft {
-    sent: Sent,
+    entry: Arc<Entry>,
+    reply: Subject,
     headers: HeaderMap,
 }
 
-fn draft(hub: &Hub, lane: &Arc<Lane>, attempt: Attempt, within: Option<&Arc<Delivery>>) -> Result<Draft, HandOffError> {
+fn draft(
+    hub: &Hub,
+    lane: &Arc<Lane>,
+    attempt: Attempt,
+    within: Option<&Arc<Delivery>>,
+    permit: OwnedSemaphorePermit,
+) -> Result<Draft, HandOffError> {
     let Attempt { mut handoff, again } = attempt;
     let now = hub.clock.now();
     let (id, number, workflow) = match again {
@@ -115,8 +122,11 @@ fn draft(hub: &Hub, lane: &Arc<Lane>, attempt: Attempt, within: Option<&Arc<Deli
     }
     let by = handoff.deadline(now);
     let content = Content { hash: ContentHash::of(&handoff.payload), size: handoff.payload.len() as u64 };
+    let (token, reply) = hub.new_reply();
+    let missing = handoff.missing_inputs.clone();
+    let found = missing.map(|text| Mismatch::new(MismatchKind::IncompleteJoin, text));
     let sent = Sent {
-        token: hub.new_token(),
+        token,
         id,
         attempt: number,
         seq: 0,
@@ -130,32 +140,29 @@ fn draft(hub: &Hub, lane: &Arc<Lane>, attempt: Attempt, within: Option<&Arc<Deli
         handoff,
         within: within.cloned(),
     };
+    let entry = hub.spare.entry(sent, permit, found);
     if let Some(hooks) = &hub.hooks {
-        hooks.on_send(&Sending::of(&sent));
+        hooks.on_send(&Sending::of(&entry.sent));
     }
-    Ok(Draft { sent, headers })
+    Ok(Draft { entry, reply, headers })
 }
 
 /// Numbers the handoff and writes its header. It is followed from here on, so that no answer can be too fast.
-fn finish(
-    hub: &Hub,
-    draft: Draft,
-    number: u64,
-    permit: OwnedSemaphorePermit,
-) -> Result<(Arc<Entry>, Outgoing), HandOffError> {
-    let Draft { mut sent, mut headers } = draft;
-    sent.seq = number;
-    let value = encode(hub, &sent).map_err(|source| HandOffError::Encode { to: sent.to().clone(), source })?;
+fn finish(hub: &Hub, draft: Draft, number: u64) -> Result<(Arc<Entry>, Outgoing), HandOffError> {
+    let Draft { mut entry, reply, mut headers } = draft;
+    // Nobody else holds it yet.
+    if let Some(entry) = Arc::get_mut(&mut entry) {
+        entry.sent.seq = number;
+    }
+    let sent = &entry.sent;
+    let value = encode(hub, sent).map_err(|source| HandOffError::Encode { to: sent.to().clone(), source })?;
     carrier::set_wilco(&mut headers, value);
     let message = Outgoing {
         subject: sent.lane.subject.clone(),
-        reply: Some(hub.inbox_subject(InboxPart::Reply, sent.token).into()),
+        reply: Some(reply),
         headers: Some(headers),
         payload: sent.handoff.payload.clone(),
     };
-    let missing = sent.handoff.missing_inputs.clone();
-    let found = missing.map(|text| Mismatch::new(MismatchKind::IncompleteJoin, text));
-    let entry = hub.spare.entry(sent, permit, found);
     hub.follow(&entry);
     Ok((entry, message))
 }

@@ -25,7 +25,6 @@ mod correlate;
 mod counters;
 mod error;
 mod info;
-mod lanes;
 mod listen;
 mod metrics;
 mod observer;

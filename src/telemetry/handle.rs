@@ -70,7 +70,7 @@ impl Telemetry {
     #[inline]
     pub fn record(&self, record: Record) {
         if let Some(handle) = &self.0 {
-            handle.queue.push(record.lent());
+            handle.queue.push(&record.lent());
         }
     }
 
@@ -81,7 +81,7 @@ impl Telemetry {
 
     /// As [`Telemetry::record`], for a record that stays where it is.
     #[inline]
-    pub(crate) fn record_lent(&self, record: RecordRef<'_>) {
+    pub(crate) fn record_lent(&self, record: &RecordRef<'_>) {
         if let Some(handle) = &self.0 {
             handle.queue.push(record);
         }

@@ -60,7 +60,7 @@ impl Intake {
     }
 
     /// Whether a record becomes a span.
-    pub(super) fn wants(&self, record: RecordRef<'_>) -> bool {
+    pub(super) fn wants(&self, record: &RecordRef<'_>) -> bool {
         !matches!(self.form, Form::None) && record.is_due()
     }
 
@@ -84,13 +84,13 @@ impl Intake {
     }
 
     /// Takes what metrics count of a record, if there are any.
-    pub(super) fn measure(&mut self, record: RecordRef<'_>) {
+    pub(super) fn measure(&mut self, record: &RecordRef<'_>) {
         if let Some(measures) = &mut self.measures {
             measures.push(Measure::of(record));
         }
     }
 
-    pub(super) fn add(&mut self, record: RecordRef<'_>) {
+    pub(super) fn add(&mut self, record: &RecordRef<'_>) {
         match &mut self.form {
             Form::Encoded(encoder) => {
                 let encoded = &mut self.filling.encoded;

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use super::record::{HandoffFacts, HandoffRecord, ProcessRecord, RecordRef, ServerAddress, StepRecord, WorkflowRecord};
+use super::record::{FactsRef, HandoffRef, ProcessRecord, RecordRef, ServerAddress, StepRecord, WorkflowRecord};
 use crate::model::{AgentName, Mismatch, MismatchKind, Rung, Timestamp};
 
 /// What metrics take from a record. It is copied where the record is made, and counted by the exporter.
@@ -44,7 +44,7 @@ pub(super) struct Between {
 }
 
 impl Measure {
-    pub(super) fn of(record: RecordRef<'_>) -> Self {
+    pub(super) fn of(record: &RecordRef<'_>) -> Self {
         match record {
             RecordRef::Handoff(record) => Self::handoff(record),
             RecordRef::Process(record) => Self::process(record),
@@ -53,24 +53,24 @@ impl Measure {
         }
     }
 
-    fn handoff(record: &HandoffRecord) -> Self {
+    fn handoff(record: &HandoffRef<'_>) -> Self {
         // The handoff may take minutes; the operation of the client ends when the bus has the message.
         let sent = record.outcome.climbs.iter().find(|climb| climb.rung == Rung::Sent);
         Self::Handoff(HandoffMeasure {
-            between: Between::of(&record.facts),
+            between: Between::of(record.facts),
             operation_seconds: sent.map(|sent| seconds(record.started, sent.at)),
             seconds: seconds(record.started, record.ended),
             size: record.content.map(|content| content.size),
             context_age_ms: record.context_age.map(|age| age.age_ms),
             quality: record.result.quality.as_ref().map(|quality| quality.score()),
             verdict: record.outcome.verdict,
-            mismatches: kinds(&record.outcome.mismatches),
+            mismatches: kinds(record.outcome.mismatches),
         })
     }
 
     fn process(record: &ProcessRecord) -> Self {
         Self::Process(ProcessMeasure {
-            between: Between::of(&record.facts),
+            between: Between::of(record.facts.lent()),
             queue_group: record.queue_group.clone(),
             seconds: seconds(record.started, record.ended),
             mismatches: kinds(&record.outcome.mismatches),
@@ -88,12 +88,12 @@ impl Measure {
 }
 
 impl Between {
-    fn of(facts: &HandoffFacts) -> Self {
+    fn of(facts: FactsRef<'_>) -> Self {
         Self {
-            from: facts.from.clone(),
-            to: facts.to.clone(),
-            subject_template: facts.subject_template.clone(),
-            server: facts.server.clone(),
+            from: facts.from.cloned(),
+            to: facts.to.cloned(),
+            subject_template: facts.subject_template.cloned(),
+            server: facts.server.cloned(),
         }
     }
 }

@@ -41,7 +41,7 @@ impl Outlet {
                 (result, room)
             }
             Self::Sink { builder, sink } => {
-                let spans = load.kept.iter().filter_map(|record| builder.span(record.lent())).collect();
+                let spans = load.kept.iter().filter_map(|record| builder.span(&record.lent())).collect();
                 (sink.export_boxed(spans).await, None)
             }
         }

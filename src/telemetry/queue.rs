@@ -64,7 +64,7 @@ impl Queue {
     }
 
     /// Takes in what is to be known of a record.
-    pub(super) fn push(&self, record: RecordRef<'_>) {
+    pub(super) fn push(&self, record: &RecordRef<'_>) {
         let mut state = self.lock();
         let had_batch = state.intake.has_batch();
         state.push(record, self.capacity);
@@ -268,7 +268,7 @@ impl State {
         }
     }
 
-    fn push(&mut self, record: RecordRef<'_>, capacity: usize) {
+    fn push(&mut self, record: &RecordRef<'_>, capacity: usize) {
         self.recorded += 1;
         let wanted = self.intake.wants(record);
         if self.close_by.is_some() {

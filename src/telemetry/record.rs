@@ -1,5 +1,7 @@
 //! What is known of one side of a handoff when its span is due: plain data, filled by the channel and the proxy.
 
+mod lent;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +11,8 @@ use crate::model::{
     AgentName, Climb, ContentHash, Context, Evidence, HandoffId, HandoffKind, InstanceId, Intent, Mismatch, Quality,
     ShortHash, Timestamp, WorkflowId,
 };
+
+pub(crate) use self::lent::{FactsRef, HandoffRef, OutcomeRef, RecordRef};
 
 /// One finished record, on its way to the exporter.
 #[derive(Debug)]
@@ -38,58 +42,6 @@ impl Record {
     /// Whether its span is exported: it is sampled, or it has a finding.
     pub fn is_due(&self) -> bool {
         self.lent().is_due()
-    }
-
-    pub(crate) fn lent(&self) -> RecordRef<'_> {
-        match self {
-            Self::Handoff(record) => RecordRef::Handoff(record),
-            Self::Process(record) => RecordRef::Process(record),
-            Self::Workflow(record) => RecordRef::Workflow(record),
-            Self::Step(record) => RecordRef::Step(record),
-        }
-    }
-}
-
-/// A [`Record`] that stays where it is: its span is written at once.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum RecordRef<'a> {
-    Handoff(&'a HandoffRecord),
-    Process(&'a ProcessRecord),
-    Workflow(&'a WorkflowRecord),
-    Step(&'a StepRecord),
-}
-
-impl<'a> RecordRef<'a> {
-    pub(crate) fn place(self) -> &'a SpanPlace {
-        match self {
-            Self::Handoff(record) => &record.place,
-            Self::Process(record) => &record.place,
-            Self::Workflow(record) => &record.place,
-            Self::Step(record) => &record.place,
-        }
-    }
-
-    pub(crate) fn mismatches(self) -> &'a [Mismatch] {
-        match self {
-            Self::Handoff(record) => &record.outcome.mismatches,
-            Self::Process(record) => &record.outcome.mismatches,
-            Self::Workflow(_) => &[],
-            Self::Step(record) => &record.mismatches,
-        }
-    }
-
-    pub(crate) fn is_due(self) -> bool {
-        let failed = matches!(self, Self::Workflow(record) if record.ok == Some(false));
-        self.place().sampled || !self.mismatches().is_empty() || failed
-    }
-
-    pub(crate) fn to_record(self) -> Record {
-        match self {
-            Self::Handoff(record) => Record::Handoff(Box::new(record.clone())),
-            Self::Process(record) => Record::Process(Box::new(record.clone())),
-            Self::Workflow(record) => Record::Workflow(Box::new(record.clone())),
-            Self::Step(record) => Record::Step(Box::new(record.clone())),
-        }
     }
 }
 

@@ -17,6 +17,8 @@ mod bounded;
 mod content;
 pub mod freshness;
 pub mod intent;
+#[cfg(any(feature = "channel", feature = "proxy"))]
+pub(crate) mod lanes;
 pub mod offset;
 pub mod order;
 pub mod quality;

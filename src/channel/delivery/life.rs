@@ -239,7 +239,7 @@ impl Delivery {
             by: Some(record.agent.clone()),
             at: now,
         }];
-        self.hub.telemetry.record_lent(RecordRef::Process(&record));
+        self.hub.telemetry.record_lent(&RecordRef::Process(&record));
     }
 
     pub(super) fn abandon_because(&self, text: String) {

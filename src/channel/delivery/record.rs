@@ -79,12 +79,12 @@ impl Delivery {
 
     pub(super) fn export(&self) {
         if self.leave() {
-            self.hub.telemetry.record_lent(RecordRef::Process(&self.copied_record()));
+            self.hub.telemetry.record_lent(&RecordRef::Process(&self.copied_record()));
         }
     }
 
     pub(super) fn copied_record(&self) -> ProcessRecord {
-        let mut record = self.record.clone();
+        let mut record = ProcessRecord::clone(&self.record);
         let mut state = lock(&self.state);
         state.complete(&mut record, &self.envelope);
         (record.outcome.mismatches, record.outcome.climbs) = (state.found.clone(), state.climbs.clone());
@@ -103,9 +103,9 @@ impl Delivery {
                 // Nobody is left who could ask.
                 record.outcome.mismatches = std::mem::take(&mut state.found);
                 record.outcome.climbs = std::mem::take(&mut state.climbs);
-                hub.telemetry.record_lent(RecordRef::Process(record));
+                hub.telemetry.record_lent(&RecordRef::Process(record));
             }
-            None => self.hub.telemetry.record_lent(RecordRef::Process(&self.copied_record())),
+            None => self.hub.telemetry.record_lent(&RecordRef::Process(&self.copied_record())),
         }
     }
 

@@ -344,9 +344,9 @@ impl State {
         }
     }
 
-    /// The word of the final verdict, after what was found.
-    pub(super) fn word(&self, found: &[Mismatch]) -> &'static str {
-        if !found.is_empty() {
+    /// The word of the final verdict.
+    pub(super) fn word(&self) -> &'static str {
+        if !self.found.is_empty() {
             "mismatched"
         } else if self.understanding == Understanding::Agrees {
             if self.settled.is_some() { "agreed" } else { "pending" }

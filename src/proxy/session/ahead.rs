@@ -1,7 +1,7 @@
 use super::buffers::READ_BYTES;
 use crate::model::ContentHash;
 use crate::nats::{Head, Op, Parsed, Parser, Speaker};
-use crate::proxy::lanes::{self, LANES};
+use crate::verify::lanes::{self, LANES};
 
 /// Messages further on in what was read, that were hashed together with the one before them.
 ///

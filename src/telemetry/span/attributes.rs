@@ -4,13 +4,13 @@ use super::text;
 use super::writer::{Boundary, Side, Writer};
 use crate::model::{AgentName, Climb, Mismatch, Quality, Timestamp, WorkflowId};
 use crate::telemetry::names;
-use crate::telemetry::record::{Content, ContextAge, HandoffFacts, Outcome, ResultFacts};
+use crate::telemetry::record::{Content, ContextAge, FactsRef, OutcomeRef, ResultFacts};
 
 /// What both sides of a handoff say of it, up to its id.
 pub(super) fn facts(out: &mut impl Writer, of: &Boundary<'_>, attempt: u32, session: bool) {
     let facts = of.facts;
     out.boundary(of, |out| boundary(out, of));
-    if let Some(workflow) = &facts.workflow {
+    if let Some(workflow) = facts.workflow {
         out.workflow(workflow, "AGENT", |out| {
             out.text(names::MESSAGING_CONVERSATION_ID, workflow);
             workflow_id(out, workflow);
@@ -29,7 +29,7 @@ pub(super) fn facts(out: &mut impl Writer, of: &Boundary<'_>, attempt: u32, sess
 }
 
 fn boundary(out: &mut impl Writer, of: &Boundary<'_>) {
-    let HandoffFacts { from, to, kind, subject, subject_template, server, target, .. } = of.facts;
+    let FactsRef { from, to, kind, subject, subject_template, server, target, .. } = of.facts;
     let (name, word) = match of.side {
         Side::Sender { .. } => ("publish", "send"),
         Side::Receiver { .. } => ("process", "process"),
@@ -38,14 +38,14 @@ fn boundary(out: &mut impl Writer, of: &Boundary<'_>) {
     out.text(names::MESSAGING_OPERATION_TYPE, word);
     out.text(names::MESSAGING_OPERATION_NAME, name);
     out.text(names::MESSAGING_DESTINATION_NAME, subject);
-    out.maybe_text(names::MESSAGING_DESTINATION_TEMPLATE, subject_template.as_ref());
+    out.maybe_text(names::MESSAGING_DESTINATION_TEMPLATE, subject_template);
     if let Some(server) = server {
         out.text(names::SERVER_ADDRESS, &server.host);
         out.int(names::SERVER_PORT, server.port.into());
     }
     out.text(names::GEN_AI_OPERATION_NAME, "invoke_agent");
     let agent: Option<&AgentName> = match of.side {
-        Side::Sender { .. } => to.as_ref(),
+        Side::Sender { .. } => to,
         Side::Receiver { agent, .. } => Some(agent),
     };
     out.maybe_text(names::GEN_AI_AGENT_NAME, agent);
@@ -58,7 +58,7 @@ fn boundary(out: &mut impl Writer, of: &Boundary<'_>) {
         out.text(names::GEN_AI_CALLER_NAME, from);
         out.text(names::HANDOFF_FROM, from);
     }
-    out.maybe_text(names::HANDOFF_TO, to.as_ref());
+    out.maybe_text(names::HANDOFF_TO, to);
     out.text(names::HANDOFF_KIND, kind.as_str());
     match of.side {
         Side::Sender { inst } => out.maybe_text(names::INST, inst.map(|inst| inst.to_string())),
@@ -101,21 +101,21 @@ pub(super) fn labels(out: &mut impl Writer, key: &'static str, labels: &[String]
 }
 
 /// The end that both sides of a handoff share: ladder, result, verdict, findings.
-pub(super) fn outcome(out: &mut impl Writer, result: &ResultFacts, outcome: &Outcome, ended: Timestamp) {
+pub(super) fn outcome(out: &mut impl Writer, result: &ResultFacts, outcome: OutcomeRef<'_>, ended: Timestamp) {
     if let Some(highest) = outcome.climbs.iter().max_by_key(|climb| (climb.rung, climb.evidence)) {
         out.text(names::RUNG, highest.rung.as_str());
         out.text(names::RUNG_EVIDENCE, highest.evidence.as_str());
     }
     result_facts(out, result);
     out.text(names::VERDICT, outcome.verdict);
-    findings(out, &outcome.mismatches);
-    for climb in &outcome.climbs {
+    findings(out, outcome.mismatches);
+    for climb in outcome.climbs {
         rung_event(out, climb);
     }
     if let Some(quality) = &result.quality {
         quality_event(out, quality, result.threshold, ended);
     }
-    finding_events(out, &outcome.mismatches, ended);
+    finding_events(out, outcome.mismatches, ended);
 }
 
 fn result_facts(out: &mut impl Writer, result: &ResultFacts) {

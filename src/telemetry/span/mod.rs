@@ -38,7 +38,7 @@ impl SpanBuilder {
         Self { writer: DataWriter::new(scope()), session }
     }
 
-    pub(super) fn span(&mut self, record: RecordRef<'_>) -> Option<SpanData> {
+    pub(super) fn span(&mut self, record: &RecordRef<'_>) -> Option<SpanData> {
         write(&mut self.writer, record, self.session);
         self.writer.take()
     }
@@ -64,12 +64,12 @@ impl SpanEncoder {
     }
 
     /// Adds the span of a record.
-    pub(super) fn add(&mut self, record: RecordRef<'_>, spans: &mut Vec<u8>) {
+    pub(super) fn add(&mut self, record: &RecordRef<'_>, spans: &mut Vec<u8>) {
         self.writer.write_into(spans, |writer| write(writer, record, self.session));
     }
 }
 
-fn write(out: &mut impl Writer, record: RecordRef<'_>, session: bool) {
+fn write(out: &mut impl Writer, record: &RecordRef<'_>, session: bool) {
     match record {
         RecordRef::Handoff(record) => handoff::write(out, record, session),
         RecordRef::Process(record) => process::write(out, record, session),

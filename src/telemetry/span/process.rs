@@ -16,7 +16,7 @@ pub(super) fn write(out: &mut impl Writer, record: &ProcessRecord, session: bool
     };
     out.begin(&record.place, shape);
     let side = Side::Receiver { agent: &record.agent, group: record.queue_group.as_ref() };
-    attributes::facts(out, &Boundary { facts: &record.facts, side }, record.attempt, session);
+    attributes::facts(out, &Boundary { facts: record.facts.lent(), side }, record.attempt, session);
     out.count(names::MESSAGING_BODY_SIZE, record.received.size);
     out.int(names::DELIVERY_COUNT, record.delivery_count.into());
     attributes::content(out, names::CONTENT_HASH_RECEIVED, names::CONTENT_SIZE_RECEIVED, Some(record.received));
@@ -27,6 +27,6 @@ pub(super) fn write(out: &mut impl Writer, record: &ProcessRecord, session: bool
     if let Some(link) = &record.link {
         out.link(link, |out| out.text(names::LINK_TYPE, "agent_handoff"));
     }
-    attributes::outcome(out, &record.result, &record.outcome, record.ended);
+    attributes::outcome(out, &record.result, record.outcome.lent(), record.ended);
     out.end();
 }

@@ -103,13 +103,13 @@ impl Known {
     fn new(of: &Boundary<'_>, bytes: &[u8]) -> Self {
         let facts = of.facts;
         Self {
-            from: facts.from.clone(),
-            to: facts.to.clone(),
+            from: facts.from.cloned(),
+            to: facts.to.cloned(),
             kind: facts.kind,
             subject: facts.subject.clone(),
-            template: facts.subject_template.clone(),
-            server: facts.server.clone(),
-            target: facts.target.clone(),
+            template: facts.subject_template.cloned(),
+            server: facts.server.cloned(),
+            target: facts.target.cloned(),
             side: match of.side {
                 Side::Sender { inst } => KnownSide::Sender { inst },
                 Side::Receiver { agent, group } => KnownSide::Receiver { agent: agent.clone(), group: group.cloned() },
@@ -130,11 +130,11 @@ impl Known {
             _ => false,
         };
         side && self.kind == facts.kind
-            && self.subject == facts.subject
-            && self.from == facts.from
-            && self.to == facts.to
-            && self.template == facts.subject_template
-            && self.server == facts.server
-            && self.target == facts.target
+            && self.subject == *facts.subject
+            && self.from.as_ref() == facts.from
+            && self.to.as_ref() == facts.to
+            && self.template.as_ref() == facts.subject_template
+            && self.server.as_ref() == facts.server
+            && self.target.as_ref() == facts.target
     }
 }

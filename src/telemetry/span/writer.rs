@@ -2,7 +2,7 @@ use opentelemetry::trace::{SpanContext, SpanKind};
 
 use super::text::Text;
 use crate::model::{AgentName, Climb, InstanceId, Timestamp, WorkflowId};
-use crate::telemetry::record::{HandoffFacts, SpanPlace};
+use crate::telemetry::record::{FactsRef, SpanPlace};
 use std::sync::Arc;
 
 /// What a span is written with. What a span says is told once, in terms of this; there is a writer for the SDK's
@@ -61,7 +61,7 @@ pub(super) struct Shape<'a> {
 
 /// All on which the shared attributes of one side of a boundary depend.
 pub(super) struct Boundary<'a> {
-    pub(super) facts: &'a HandoffFacts,
+    pub(super) facts: FactsRef<'a>,
     pub(super) side: Side<'a>,
 }
 

@@ -11,6 +11,8 @@ mod dev;
 #[allow(dead_code)]
 mod http;
 
+use std::io::Write;
+
 use dev::{Dev, wilco};
 use serde_json::Value;
 use support::nats::NatsServer;
@@ -110,6 +112,20 @@ fn refused(arguments: &[&str]) -> String {
     assert_eq!(ran.status.code(), Some(2), "{arguments:?}: {said}");
     assert!(ran.stdout.is_empty());
     said
+}
+
+#[test]
+fn handoffs_that_were_too_many_are_told_of_with_what_helps() {
+    let mut dev = Dev::start(&["--spans-waiting", "8", "--handoffs-per-second", "1000"]);
+    let mut agent = std::net::TcpStream::connect(dev.agents).unwrap();
+    let burst = "PUB work 2\r\nok\r\n".repeat(5_000);
+    agent.write_all(format!("CONNECT {{\"headers\":true}}\r\nSUB work 1\r\n{burst}").as_bytes()).unwrap();
+    let mut read = agent.try_clone().unwrap();
+    let reading = std::thread::spawn(move || std::io::copy(&mut read, &mut std::io::sink()));
+    let said = dev.hear("came too fast to be recorded");
+    assert!(said.contains("--spans-waiting (now 8)") && said.contains("--handoffs-per-second"), "{said}");
+    agent.shutdown(std::net::Shutdown::Both).unwrap();
+    reading.join().unwrap().ok();
 }
 
 #[test]

@@ -56,8 +56,8 @@ const DRAIN_WITHIN: &str = "2s";
 /// How long a span waits for others: somebody may be watching.
 const SPANS_LEAVE_AFTER: Duration = Duration::from_millis(200);
 
-/// How long lost spans are counted before it is said.
-const SPANS_LOST_WITHIN: Duration = Duration::from_secs(2);
+/// How long missing handoffs are counted before it is said.
+const MISSING_WITHIN: Duration = Duration::from_secs(2);
 
 pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Outcome> {
     let mut signals = Signals::new()?;
@@ -77,16 +77,16 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Outcome> {
         .schedule_delay(SPANS_LEAVE_AFTER)
         .exporter(data.store().exporter())
         .build()?;
-    let proxy =
-        Proxy::start(config.clone(), telemetry.clone()).await.map_err(|error| taken(error, &config, bus.is_some()))?;
+    let proxy = Proxy::start(config.clone(), telemetry).await.map_err(|error| taken(error, &config, bus.is_some()))?;
     let agents = format!("nats://{}", proxy.address());
     let backend = Backend::start(listening.bus(agents.clone()), data);
     tell(&agents, &config, &backend, bus.is_some());
     let looking = tokio::spawn(look_for(arguments.nats));
-    let counting = tokio::spawn(say_what_is_lost(telemetry, config.spans_waiting));
-    signals.wait().await;
+    tokio::select! {
+        () = signals.wait() => {}
+        () = say_what_is_missing(&proxy, &config) => signals.wait().await,
+    }
     looking.abort();
-    counting.abort();
     let drained = drain(proxy, &mut signals).await;
     if let Some(bus) = bus {
         bus.shutdown().await;
@@ -171,20 +171,20 @@ fn tell(agents: &str, config: &Config, backend: &Backend, embedded: bool) {
     printer.line(format_args!("data    {}", backend.data()));
 }
 
-/// Says once how many spans were lost, when some are, and what helps.
-async fn say_what_is_lost(telemetry: Telemetry, spans_waiting: usize) {
+/// Says once that handoffs are missing, when some are, and what helps.
+async fn say_what_is_missing(proxy: &Proxy, config: &Config) {
     let mut second = tokio::time::interval(Duration::from_secs(1));
-    let lost = || telemetry.stats().dropped.total();
-    while lost() == 0 {
+    while proxy.untold() == 0 {
         second.tick().await;
     }
     // The first few are seldom the last.
-    tokio::time::sleep(SPANS_LOST_WITHIN).await;
+    tokio::time::sleep(MISSING_WITHIN).await;
     Printer::note(format_args!(
-        "{} spans were lost: handoffs come faster than they are stored, so that workflows have gaps. A greater \
-         --spans-waiting (now {spans_waiting}) helps over bursts, a smaller --handoffs-per-second records fewer handoffs, \
-         each whole. This is not said again; /metrics of --metrics counts on",
-        lost()
+        "{} handoffs came too fast to be recorded, each of them whole or not at all; what the agents say is not affected. \
+         More are recorded with a greater --spans-waiting (now {}) or --handoffs-per-second. This is said once; \
+         --metrics counts on",
+        proxy.untold(),
+        config.spans_waiting
     ));
 }
 

@@ -28,8 +28,8 @@ pub struct Proxy {
     workers: Vec<Hand>,
     correlator: Correlator,
     open: Arc<AtomicUsize>,
-    /// Kept for telemetry, which looks at them.
-    _gauges: Arc<Gauges>,
+    /// Telemetry looks at them, too.
+    gauges: Arc<Gauges>,
     telemetry: Telemetry,
 }
 
@@ -112,7 +112,7 @@ impl Proxy {
             workers,
             correlator,
             open,
-            _gauges: gauges,
+            gauges,
             telemetry,
         })
     }
@@ -125,6 +125,12 @@ impl Proxy {
     /// Where metrics are served.
     pub fn metrics_address(&self) -> Option<SocketAddr> {
         self.metrics
+    }
+
+    /// Handoffs that left no span so far: those that were not recorded as there were too many at once, and spans that were
+    /// lost on their way.
+    pub fn untold(&self) -> u64 {
+        self.gauges.thinned() + self.telemetry.stats().dropped.total()
     }
 
     /// Stops accepting, waits for open handoffs within the configured bound while connections go on, closes every

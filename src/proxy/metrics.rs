@@ -38,6 +38,11 @@ impl Gauges {
         counters
     }
 
+    /// Handoffs that were not recorded for load.
+    pub(crate) fn thinned(&self) -> u64 {
+        self.sum(|c| &c.shed_sent)
+    }
+
     fn sum(&self, of: impl Fn(&Counters) -> &Count) -> u64 {
         self.counters.iter().map(|counters| of(counters).get()).sum()
     }
@@ -116,7 +121,7 @@ impl Gauges {
         for what in Counted::ALL {
             page.labelled("wilco_proxy_handoffs_total", "record", what.as_str(), self.correlator.get(what));
         }
-        page.labelled("wilco_proxy_handoffs_total", "record", "load", self.sum(|c| &c.shed_sent));
+        page.labelled("wilco_proxy_handoffs_total", "record", "load", self.thinned());
         page.family(
             "wilco_proxy_deliveries_unchecked_total",
             "counter",

@@ -79,6 +79,13 @@ impl Dev {
         format!("http://{}", self.page)
     }
 
+    /// Waits for a line on standard error that has this in it.
+    #[track_caller]
+    pub(crate) fn hear(&mut self, text: &str) -> String {
+        let mut lines = BufReader::new(&mut self.stderr).lines().map_while(Result::ok);
+        lines.find(|line| line.contains(text)).unwrap_or_else(|| panic!("wilco dev ended without {text:?}"))
+    }
+
     /// Tells it to end by this signal, and waits for that. Gives what it said on standard error, too.
     #[cfg(unix)]
     #[track_caller]

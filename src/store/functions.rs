@@ -1,4 +1,5 @@
-//! What the database learns from us: to take a body out of its pack, to look for an attribute in one, to match patterns, to take percentiles.
+//! What the database learns from us: to take a body out of its pack, to look for an attribute in one, to match patterns,
+//! to take percentiles.
 
 use std::sync::Arc;
 

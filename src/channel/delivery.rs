@@ -15,21 +15,34 @@ use opentelemetry::trace::{SpanContext, TraceFlags};
 use tokio::sync::Notify;
 
 use super::carrier;
+use super::handoff::Handoff;
 use super::hub::Hub;
 use super::lock::lock;
-use crate::model::{AgentName, Climb, Evidence, HandoffId, Intent, Mismatch, Rung, ShortHash, Timestamp, WorkflowId};
-use crate::telemetry::record::{ContextAge, ProcessRecord, ResultFacts};
+use crate::model::{
+    AgentName, Climb, Evidence, HandoffId, HandoffKind, Intent, Mismatch, Rung, ShortHash, Timestamp, WorkflowId,
+};
+use crate::telemetry::record::{AgentInfo, Content, ContextAge, ResultFacts, SpanPlace};
 use crate::verify::offset::ClockOffset;
 use crate::wire::{Choice, Envelope};
 
 /// One delivery of a task.
 #[derive(Debug)]
 pub(crate) struct Delivery {
-    pub(crate) hub: Arc<Hub>,
+    pub(crate) address: Arc<Address>,
     pub(crate) token: u64,
-    /// The record, with what is known since the arrival; completed at the end. In a box of its own, as malloc has a quick
-    /// way for pieces of up to 1,032 bytes, and merges all its small free ones for the sake of a larger one.
-    pub(crate) record: Box<ProcessRecord>,
+    /// Where its span stands.
+    pub(crate) place: SpanPlace,
+    /// The flags of the context that came with the message, which is the parent of `place`.
+    pub(crate) came_with: Option<TraceFlags>,
+    /// When it was taken from the inbox.
+    pub(crate) started: Timestamp,
+    pub(crate) kind: HandoffKind,
+    /// The subject it came by, where that is not the address'.
+    pub(crate) subject: Option<Arc<str>>,
+    /// 1 for the first delivery.
+    pub(crate) delivery_count: u32,
+    /// The payload, as it arrived.
+    pub(crate) received: Content,
     pub(crate) envelope: Envelope,
     /// What the sender wants, where a plain message said it in clear.
     pub(crate) intent: Option<Intent>,
@@ -50,15 +63,28 @@ pub(crate) struct Delivery {
     pub(crate) exported: AtomicBool,
 }
 
+// malloc has a quick way for pieces of up to 1,032 bytes, and merges all its small free ones for the sake of a larger
+// one; the counts of an `Arc` come on top.
+const _: () = assert!(std::mem::size_of::<Delivery>() + 2 * std::mem::size_of::<usize>() <= 1_032);
+
+/// Where the tasks of an inbox come from, the same for all of them.
+#[derive(Debug)]
+pub(crate) struct Address {
+    pub(crate) hub: Arc<Hub>,
+    pub(crate) agent: AgentName,
+    /// What the inbox listens on: a subject, or a pattern.
+    pub(crate) subject: Arc<str>,
+    pub(crate) queue_group: Arc<str>,
+    pub(crate) info: Option<Arc<AgentInfo>>,
+}
+
 #[derive(Debug, Default)]
 pub(crate) struct State {
     climbs: Vec<Climb>,
     found: Vec<Mismatch>,
     read_back: Option<Intent>,
-    /// Names of the context items that the agent looked at; empty: it named none, and all count as used.
-    read: Vec<String>,
-    context_age: Option<ContextAge>,
-    latest: Vec<String>,
+    /// `None` where no context came.
+    contexts: Option<Box<ContextsUsed>>,
     decision: Option<(Choice, Vec<Mismatch>)>,
     answered: bool,
     result: ResultFacts,
@@ -66,25 +92,43 @@ pub(crate) struct State {
     ended: Option<Timestamp>,
 }
 
+/// The context items of a task, and what their use came to.
+#[derive(Debug, Default)]
+struct ContextsUsed {
+    /// Names of the items that the agent looked at; empty: it named none, and all count as used.
+    read: Vec<String>,
+    age: Option<ContextAge>,
+    latest: Vec<String>,
+}
+
 impl Delivery {
     pub(crate) fn id(&self) -> Option<HandoffId> {
-        self.record.facts.id
+        self.envelope.id
+    }
+
+    pub(crate) fn hub(&self) -> &Arc<Hub> {
+        &self.address.hub
+    }
+
+    /// The agent that took it.
+    pub(crate) fn agent(&self) -> &AgentName {
+        &self.address.agent
+    }
+
+    /// The sender's attempt, 1 for the first.
+    pub(crate) fn attempt(&self) -> u32 {
+        self.envelope.attempt.unwrap_or(1)
     }
 
     pub(crate) fn workflow(&self) -> Option<WorkflowId> {
-        self.record.facts.workflow.clone()
+        self.envelope.workflow.clone()
     }
 
     /// The process span, as the parent of what is done within the task.
     pub(crate) fn span_context(&self) -> SpanContext {
-        let flags = if self.record.place.sampled { TraceFlags::SAMPLED } else { TraceFlags::NOT_SAMPLED };
-        SpanContext::new(
-            self.record.place.trace_id,
-            self.record.place.span_id,
-            flags,
-            false,
-            self.record.place.trace_state.clone(),
-        )
+        let SpanPlace { trace_id, span_id, trace_state, sampled, .. } = &self.place;
+        let flags = if *sampled { TraceFlags::SAMPLED } else { TraceFlags::NOT_SAMPLED };
+        SpanContext::new(*trace_id, *span_id, flags, false, trace_state.clone())
     }
 
     pub(crate) fn found(&self) -> Vec<Mismatch> {
@@ -99,7 +143,7 @@ impl Delivery {
     }
 
     pub(crate) fn climb(&self, rung: Rung, at: Timestamp) {
-        lock(&self.state).climb(rung, &self.record.agent, at);
+        lock(&self.state).climb(rung, self.agent(), at);
     }
 
     // Lineage.
@@ -112,8 +156,13 @@ impl Delivery {
         }
     }
 
-    pub(crate) fn add_inputs_to(&self, inputs: &mut Vec<ShortHash>) {
-        for hash in &lock(&self.state).inputs {
+    pub(crate) fn add_inputs_to(&self, handoff: &mut Handoff) {
+        let used = &lock(&self.state).inputs;
+        if used.is_empty() {
+            return;
+        }
+        let inputs = &mut handoff.extras_mut().inputs;
+        for hash in used {
             if !inputs.contains(hash) && inputs.len() < crate::wire::limits::MAX_LIST_ITEMS {
                 inputs.push(*hash);
             }

@@ -45,7 +45,7 @@ pub(crate) struct Sent {
     /// Where its span stands.
     pub(crate) place: SpanPlace,
     /// The context that the caller's own `traceparent` carried.
-    pub(crate) carried: Option<SpanContext>,
+    pub(crate) carried: Option<Box<SpanContext>>,
     /// What was handed over, as the user built it.
     pub(crate) handoff: Handoff,
     /// The task it was handed off from.

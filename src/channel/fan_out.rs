@@ -48,7 +48,7 @@ impl FanOut {
         // One workflow for all, also where it has to be made up here.
         let inherited = within.and_then(|task| task.workflow());
         let workflow = match handoff.workflow.take() {
-            Some(id) => id?,
+            Some(id) => id.map_err(|error| *error)?,
             None => inherited.unwrap_or_else(WorkflowId::random),
         };
         let handoff = handoff.workflow(&workflow);

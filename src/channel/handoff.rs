@@ -35,8 +35,20 @@ use crate::model::{ContentHash, Context, HandoffKind, Intent, InvalidName, Short
 pub struct Handoff {
     pub(crate) payload: Bytes,
     pub(crate) intent: Option<Intent>,
-    pub(crate) workflow: Option<Result<WorkflowId, InvalidName>>,
+    pub(crate) workflow: Option<Result<WorkflowId, Box<InvalidName>>>,
     pub(crate) kind: HandoffKind,
+    pub(crate) receipts: bool,
+    pub(crate) hold: bool,
+    pub(crate) stored: bool,
+    pub(crate) read_back_within: Duration,
+    pub(crate) result_within: Option<Duration>,
+    /// Elsewhere, as most handoffs say none of it, and each is moved several times on its way.
+    extras: Option<Box<Extras>>,
+}
+
+/// What only some handoffs say.
+#[derive(Clone, Debug)]
+pub(crate) struct Extras {
     pub(crate) contexts: Vec<Context>,
     pub(crate) inputs: Vec<ShortHash>,
     pub(crate) owed: Option<u32>,
@@ -44,12 +56,20 @@ pub struct Handoff {
     pub(crate) reason: Option<Arc<str>>,
     pub(crate) triggered_by: Option<SpanId>,
     pub(crate) threshold: Option<f64>,
-    pub(crate) receipts: bool,
-    pub(crate) hold: bool,
-    pub(crate) read_back_within: Duration,
-    pub(crate) result_within: Option<Duration>,
-    pub(crate) stored: bool,
     pub(crate) headers: Vec<(String, String)>,
+}
+
+impl Extras {
+    const NONE: Self = Self {
+        contexts: Vec::new(),
+        inputs: Vec::new(),
+        owed: None,
+        missing_inputs: None,
+        reason: None,
+        triggered_by: None,
+        threshold: None,
+        headers: Vec::new(),
+    };
 }
 
 impl Handoff {
@@ -79,19 +99,12 @@ impl Handoff {
             intent: None,
             workflow: None,
             kind: HandoffKind::Delegation,
-            contexts: Vec::new(),
-            inputs: Vec::new(),
-            owed: None,
-            missing_inputs: None,
-            reason: None,
-            triggered_by: None,
-            threshold: None,
             receipts: true,
             hold: false,
+            stored: false,
             read_back_within: Self::READ_BACK_WITHIN,
             result_within: None,
-            stored: false,
-            headers: Vec::new(),
+            extras: None,
         }
     }
 
@@ -104,7 +117,7 @@ impl Handoff {
     /// The workflow it belongs to: an id of at most 128 bytes, or a [`Workflow`]. Default: the workflow of the task
     /// it is handed off from, else a new one. An id that breaks the rule is reported by `hand_off`.
     pub fn workflow(mut self, id: impl AsRef<str>) -> Self {
-        self.workflow = Some(WorkflowId::new(id.as_ref()));
+        self.workflow = Some(WorkflowId::new(id.as_ref()).map_err(Box::new));
         self
     }
 
@@ -116,35 +129,36 @@ impl Handoff {
 
     /// Why this agent, why now: for whoever reads the trace.
     pub fn because(mut self, reason: impl Into<Arc<str>>) -> Self {
-        self.reason = Some(reason.into());
+        self.extras_mut().reason = Some(reason.into());
         self
     }
 
     /// The span of the decision that caused this handoff.
     pub fn triggered_by(mut self, decision: SpanId) -> Self {
-        self.triggered_by = Some(decision);
+        self.extras_mut().triggered_by = Some(decision);
         self
     }
 
     /// Adds a context item that the task rests on.
     pub fn context(mut self, context: Context) -> Self {
-        self.contexts.push(context);
+        self.extras_mut().contexts.push(context);
         self
     }
 
     /// Adds an earlier result that this task rests on, by its hash. Results used inside a task are added to the
     /// tasks handed off from it without being asked.
     pub fn rests_on(mut self, result: ContentHash) -> Self {
-        self.inputs.push(result.short());
+        self.extras_mut().inputs.push(result.short());
         self
     }
 
     /// Adds the results of a join, and how many there should have been. Going on with fewer is the finding
     /// `incomplete_join`.
     pub fn joins<T>(mut self, joined: &Joined<T>) -> Self {
-        self.inputs.extend(joined.inputs());
-        self.owed = Some(joined.owed());
-        self.missing_inputs = joined.shortfall();
+        let extras = self.extras_mut();
+        extras.inputs.extend(joined.inputs());
+        extras.owed = Some(joined.owed());
+        extras.missing_inputs = joined.shortfall();
         self
     }
 
@@ -164,7 +178,7 @@ impl Handoff {
     /// The score, 0..=1, that the result must have; what is outside is taken to its nearer end, and NaN asks for the
     /// best. Using a poorer or unscored result without a check is the finding `unverified_use`.
     pub fn quality_at_least(mut self, score: f64) -> Self {
-        self.threshold = Some(if score.is_nan() { 1.0 } else { score.clamp(0.0, 1.0) });
+        self.extras_mut().threshold = Some(if score.is_nan() { 1.0 } else { score.clamp(0.0, 1.0) });
         self
     }
 
@@ -193,8 +207,17 @@ impl Handoff {
     /// caller's, the handoff's span becomes its child. A name or a value that is no header's is reported by
     /// `hand_off`.
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.headers.push((name.into(), value.into()));
+        self.extras_mut().headers.push((name.into(), value.into()));
         self
+    }
+
+    pub(crate) fn extras(&self) -> &Extras {
+        static NONE: Extras = Extras::NONE;
+        self.extras.as_deref().unwrap_or(&NONE)
+    }
+
+    pub(crate) fn extras_mut(&mut self) -> &mut Extras {
+        self.extras.get_or_insert_with(|| Box::new(Extras::NONE))
     }
 
     pub(crate) fn deadline(&self, now: Timestamp) -> Option<Timestamp> {

@@ -121,11 +121,11 @@ impl Arrival {
     pub(crate) fn of(delivery: &Delivery) -> Self {
         Self {
             id: delivery.id(),
-            from: delivery.record.facts.from.clone(),
-            agent: delivery.record.agent.clone(),
+            from: delivery.envelope.from.clone(),
+            agent: delivery.agent().clone(),
             workflow: delivery.workflow(),
-            at: delivery.record.started,
-            size: delivery.record.received.size,
+            at: delivery.started,
+            size: delivery.received.size,
             contexts: delivery.contexts_now(),
             mismatches: delivery.found(),
         }

@@ -3,20 +3,20 @@ use std::sync::{Arc, Mutex};
 
 use async_nats::{HeaderMap, Subscriber};
 use futures_util::{FutureExt, StreamExt};
-use opentelemetry::trace::{SpanContext, SpanId, TraceId, TraceState};
+use opentelemetry::trace::{SpanId, TraceFlags, TraceId, TraceState};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::ahead::{Ahead, Arrived};
 use super::carrier::{self, BAGGAGE};
 use super::channel::Channel;
-use super::delivery::Delivery;
+use super::delivery::{Address, Delivery};
 use super::hooks::{Arrival, Reception};
 use super::hub::Hub;
 use super::offer::Offer;
 use super::timers::Timer;
 use crate::model::{AgentName, HandoffKind, Mismatch, MismatchKind, Rung, WorkflowId};
-use crate::telemetry::record::{AgentInfo, Content, HandoffFacts, Outcome, ProcessRecord, ResultFacts, SpanPlace};
+use crate::telemetry::record::{Content, SpanPlace};
 use crate::verify::offset::ClockOffset;
 use crate::verify::order::{DuplicateTracker, SequenceTracker};
 use crate::wire::{Envelope, Known, MacCheck, Plain, names, subject, trace};
@@ -27,11 +27,7 @@ use crate::wire::{Envelope, Known, MacCheck, Plain, names, subject, trace};
 pub struct Inbox {
     /// Keeps the channel open.
     _channel: Channel,
-    hub: Arc<Hub>,
-    agent: AgentName,
-    subject: Arc<str>,
-    queue_group: Arc<str>,
-    info: Option<Arc<AgentInfo>>,
+    address: Arc<Address>,
     subscriber: Subscriber,
     /// What was taken from the subscriber already, to be hashed together.
     ahead: Ahead,
@@ -44,14 +40,12 @@ pub struct Inbox {
 
 impl Inbox {
     pub(crate) fn new(channel: Channel, agent: AgentName, subject: &str, subscriber: Subscriber) -> Self {
-        let info = channel.hub().info_of(&agent);
+        let hub = channel.hub().clone();
+        let address =
+            Address { info: hub.info_of(&agent), hub, subject: subject.into(), queue_group: agent.shared(), agent };
         Self {
-            hub: channel.hub().clone(),
             _channel: channel,
-            queue_group: agent.shared(),
-            info,
-            agent,
-            subject: subject.into(),
+            address: Arc::new(address),
             subscriber,
             ahead: Ahead::default(),
             order: SequenceTracker::default(),
@@ -72,8 +66,8 @@ impl Inbox {
     pub async fn next(&mut self) -> Option<Offer> {
         loop {
             if self.ahead.is_empty() {
-                let closing = self.hub.closing.notified();
-                if self.hub.is_closed() {
+                let closing = self.address.hub.closing.notified();
+                if self.hub().is_closed() {
                     break;
                 }
                 tokio::select! {
@@ -81,7 +75,7 @@ impl Inbox {
                     message = self.subscriber.next() => self.ahead.look(message?, &mut self.subscriber),
                     () = closing => break,
                 }
-            } else if self.hub.is_closed() {
+            } else if self.hub().is_closed() {
                 break;
             }
             if let Some(offer) = self.take_next() {
@@ -121,6 +115,14 @@ impl Inbox {
         }
     }
 
+    fn hub(&self) -> &Arc<Hub> {
+        &self.address.hub
+    }
+
+    fn agent(&self) -> &AgentName {
+        &self.address.agent
+    }
+
     fn take_next(&mut self) -> Option<Offer> {
         let arrived = self.ahead.take()?;
         self.take(arrived)
@@ -128,21 +130,21 @@ impl Inbox {
 
     fn take(&mut self, arrived: Arrived) -> Option<Offer> {
         let message = &arrived.message;
-        let now = self.hub.clock.now();
+        let now = self.hub().clock.now();
         let headers = message.headers.as_ref();
         let get = carrier::From(headers);
         let known =
-            Known { from: self.last_from.as_ref(), to: Some(&self.agent), workflow: self.last_workflow.as_ref() };
-        let (read, mac) = read(&self.hub, &get, known, message.reply.is_some());
+            Known { from: self.last_from.as_ref(), to: Some(self.agent()), workflow: self.last_workflow.as_ref() };
+        let (read, mac) = read(self.hub(), &get, known, message.reply.is_some());
         self.remember(&read.envelope);
         let attempt = read.envelope.attempt.unwrap_or(1);
         let times = read.envelope.id.map_or(1, |id| self.duplicates.count(id, attempt));
         // What was dropped here before its end is not done: the bus does well to bring it again.
-        let duplicate = times > 1 && !read.envelope.id.is_some_and(|id| self.hub.take_abandoned(id, attempt));
+        let duplicate = times > 1 && !read.envelope.id.is_some_and(|id| self.hub().take_abandoned(id, attempt));
         let delivery = Arc::new(self.delivery(&arrived, read, mac, times, now));
-        if duplicate && !self.hub.keep_duplicates {
+        if duplicate && !self.hub().keep_duplicates {
             self.suppressed += 1;
-            tracing::debug!(agent = %self.agent, "a redelivery was suppressed");
+            tracing::debug!(agent = %self.agent(), "a redelivery was suppressed");
             delivery.suppress(now);
             return None;
         }
@@ -150,10 +152,10 @@ impl Inbox {
         delivery.climb(Rung::Received, now);
 
         if delivery.receipts.is_some() {
-            self.hub.expect_decision(delivery.token, &delivery);
-            self.hub.timers.add(Instant::now() + self.hub.ack_within, Timer::Acknowledge(delivery.token));
+            self.hub().expect_decision(delivery.token, &delivery);
+            self.hub().timers.add(Instant::now() + self.hub().ack_within, Timer::Acknowledge(delivery.token));
         }
-        if let Some(hooks) = &self.hub.hooks
+        if let Some(hooks) = &self.hub().hooks
             && let Reception::Refuse(refusal) = hooks.on_receive(&Arrival::of(&delivery))
         {
             delivery.refuse_later(&refusal);
@@ -165,20 +167,17 @@ impl Inbox {
     /// What can be told of a task before its agent has looked at it.
     fn check(&mut self, delivery: &Delivery, duplicate: bool, mac: MacCheck) {
         let envelope = &delivery.envelope;
-        if let Some(mismatch) = crate::verify::content(
-            envelope.hash,
-            envelope.size,
-            delivery.record.received.hash,
-            delivery.record.received.size,
-        ) {
+        if let Some(mismatch) =
+            crate::verify::content(envelope.hash, envelope.size, delivery.received.hash, delivery.received.size)
+        {
             delivery.find(mismatch);
         }
-        if self.hub.key.is_some() && mac == MacCheck::Wrong {
+        if self.hub().key.is_some() && mac == MacCheck::Wrong {
             let text = "the header's authentication code is wrong: it was altered, or made with another key";
             delivery.find(Mismatch::new(MismatchKind::Corrupted, text));
         }
-        if let Some(to) = envelope.to.as_ref().filter(|to| **to != self.agent) {
-            let text = format!("addressed to {to}, taken by {}", self.agent);
+        if let Some(to) = envelope.to.as_ref().filter(|to| *to != self.agent()) {
+            let text = format!("addressed to {to}, taken by {}", self.agent());
             delivery.find(Mismatch::new(MismatchKind::Misrouted, text));
         }
         if let (Some(id), true) = (envelope.id, duplicate) {
@@ -202,63 +201,34 @@ impl Inbox {
         let Arrived { message, hash } = arrived;
         let Read { envelope, intent, speaks_plain } = read;
         let headers = message.headers.as_ref();
-        let (place, link) = place(&self.hub, envelope.workflow.as_ref(), headers);
+        let (place, came_with) = place(self.hub(), envelope.workflow.as_ref(), headers);
         // A message that a stream pushes has its acknowledgement subject for a reply; nobody waits there for a result.
         let (reply, delivery_count) = match message.reply.as_ref() {
             Some(reply) if reply.starts_with("$JS.ACK.") => (None, deliveries(reply)),
             reply => (reply.cloned(), 1),
         };
         let receipts = envelope.receipts.as_ref().filter(|to| subject::check_reply(to).is_ok());
-        let facts = HandoffFacts {
-            id: envelope.id,
-            workflow: envelope.workflow.clone(),
-            from: envelope.from.clone(),
-            to: envelope.to.clone().or_else(|| Some(self.agent.clone())),
+        let Address { hub, subject, .. } = &*self.address;
+        Delivery {
+            address: self.address.clone(),
+            token: hub.new_token(),
+            place,
+            came_with,
+            started: now,
             kind: envelope.kind.unwrap_or(if reply.is_some() {
                 HandoffKind::Delegation
             } else {
                 HandoffKind::Transfer
             }),
-            parent: envelope.parent,
-            subject: if *message.subject == *self.subject {
-                self.subject.clone()
-            } else {
-                message.subject.as_str().into()
-            },
-            // Where the agent listens on a pattern, the pattern is what its subjects have in common.
-            subject_template: (*message.subject != *self.subject).then(|| self.subject.clone()),
-            server: self.hub.server.clone(),
-            target: self.info.clone(),
-        };
-        let record = ProcessRecord {
-            place,
-            link,
-            facts,
-            agent: self.agent.clone(),
-            queue_group: Some(self.queue_group.clone()),
-            started: now,
-            ended: now,
-            attempt: envelope.attempt.unwrap_or(1),
+            subject: (*message.subject != **subject).then(|| message.subject.as_str().into()),
             delivery_count: delivery_count.max(times),
-            inst: envelope.inst,
-            seq: envelope.seq,
             received: Content { hash: *hash, size: message.payload.len() as u64 },
-            read_back: None,
-            contexts_read: Vec::new(),
-            context_latest: Vec::new(),
-            context_age: None,
-            result: ResultFacts::default(),
-            outcome: Outcome { verdict: "pending", mismatches: Vec::new(), climbs: Vec::new() },
-        };
-        Delivery {
-            token: self.hub.new_token(),
-            record: Box::new(record),
             intent,
             payload: message.payload.clone(),
             receipts: receipts.map(|to| async_nats::Subject::from(&**to)),
             reply,
             // On one host there is one clock; what else is known of the sender's comes with the message.
-            offset: if envelope.inst == Some(self.hub.inst) {
+            offset: if envelope.inst == Some(hub.inst) {
                 Some(ClockOffset::ZERO)
             } else {
                 envelope.offset.and_then(carrier::offset)
@@ -271,7 +241,6 @@ impl Inbox {
             state: Mutex::default(),
             decided: Notify::new(),
             exported: AtomicBool::new(false),
-            hub: self.hub.clone(),
         }
     }
 
@@ -317,12 +286,12 @@ fn read(hub: &Hub, get: &carrier::From<'_>, known: Known<'_>, has_reply: bool) -
     (Read { envelope, intent: plain.intent, speaks_plain }, MacCheck::Absent)
 }
 
-/// The process span stands under the context that came with the message, else under the root of its workflow, else
-/// alone.
-fn place(hub: &Hub, workflow: Option<&WorkflowId>, headers: Option<&HeaderMap>) -> (SpanPlace, Option<SpanContext>) {
-    let link = headers.and_then(|headers| trace::extract(&carrier::From(Some(headers))));
+/// The process span stands under the context that came with the message (whose flags are given too), else under the
+/// root of its workflow, else alone.
+fn place(hub: &Hub, workflow: Option<&WorkflowId>, headers: Option<&HeaderMap>) -> (SpanPlace, Option<TraceFlags>) {
+    let came_with = headers.and_then(|headers| trace::extract(&carrier::From(Some(headers))));
     let span_id = trace::new_span_id();
-    let (trace_id, parent_span_id, trace_state, flag) = match (&link, workflow) {
+    let (trace_id, parent_span_id, trace_state, flag) = match (&came_with, workflow) {
         (Some(parent), _) => {
             (parent.trace_id(), parent.span_id(), parent.trace_state().clone(), Some(parent.is_sampled()))
         }
@@ -334,7 +303,8 @@ fn place(hub: &Hub, workflow: Option<&WorkflowId>, headers: Option<&HeaderMap>) 
     };
     let parent_is_remote = parent_span_id != SpanId::INVALID;
     let sampled = hub.telemetry.sample(trace_id, flag);
-    (SpanPlace { trace_id, span_id, parent_span_id, parent_is_remote, trace_state, sampled }, link)
+    let place = SpanPlace { trace_id, span_id, parent_span_id, parent_is_remote, trace_state, sampled };
+    (place, came_with.map(|parent| parent.trace_flags()))
 }
 
 /// How often a stream has delivered a message, from its acknowledgement subject:

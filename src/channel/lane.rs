@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex};
 
 use async_nats::Subject;
@@ -12,7 +12,7 @@ use crate::verify::offset::{ClockOffset, OffsetEstimator};
 #[derive(Debug)]
 pub(crate) struct AgentLanes {
     pub(crate) agent: AgentName,
-    lanes: Mutex<HashMap<AgentName, Arc<Lane>>>,
+    lanes: Mutex<BTreeMap<AgentName, Arc<Lane>>>,
 }
 
 /// The way from one agent to another: where it leads, and how many handoffs went along it.

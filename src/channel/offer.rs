@@ -33,22 +33,22 @@ impl Offer {
 
     /// Who handed it over, if the message says so.
     pub fn from(&self) -> Option<&AgentName> {
-        self.delivery().record.facts.from.as_ref()
+        self.delivery().envelope.from.as_ref()
     }
 
     /// The workflow it belongs to, if the message says so.
     pub fn workflow(&self) -> Option<&WorkflowId> {
-        self.delivery().record.facts.workflow.as_ref()
+        self.delivery().envelope.workflow.as_ref()
     }
 
     /// Delegation or transfer. A plain message with a reply subject is taken for a delegation.
     pub fn kind(&self) -> HandoffKind {
-        self.delivery().record.facts.kind
+        self.delivery().kind
     }
 
     /// 1 for the sender's first attempt.
     pub fn attempt(&self) -> u32 {
-        self.delivery().envelope.attempt.unwrap_or(1)
+        self.delivery().attempt()
     }
 
     /// When the sender stops waiting for the result, by the sender's clock.
@@ -71,7 +71,7 @@ impl Offer {
 
     /// The hash of the payload as it came.
     pub fn hash(&self) -> ContentHash {
-        self.delivery().record.received.hash
+        self.delivery().received.hash
     }
 
     /// Whether the payload is what was sent. `true` also where the message does not say what was sent.

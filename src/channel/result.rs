@@ -48,7 +48,7 @@ impl<T> TaskResult<T> {
 
     /// Whether it has the score that was asked for; a result without a score has not, if one was asked for.
     pub fn is_good_enough(&self) -> bool {
-        match (self.handle.entry.sent.handoff.threshold, self.quality()) {
+        match (self.handle.entry.sent.handoff.extras().threshold, self.quality()) {
             (None, _) => true,
             (Some(threshold), Some(quality)) => quality.score() >= threshold,
             (Some(_), None) => false,

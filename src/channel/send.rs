@@ -118,12 +118,12 @@ fn draft(
         headers.insert(NATS_MSG_ID, format!("{id}.{number}"));
     }
     if let Some(task) = within {
-        task.add_inputs_to(&mut handoff.inputs);
+        task.add_inputs_to(&mut handoff);
     }
     let by = handoff.deadline(now);
     let content = Content { hash: ContentHash::of(&handoff.payload), size: handoff.payload.len() as u64 };
     let (token, reply) = hub.new_reply();
-    let missing = handoff.missing_inputs.clone();
+    let missing = handoff.extras().missing_inputs.clone();
     let found = missing.map(|text| Mismatch::new(MismatchKind::IncompleteJoin, text));
     let sent = Sent {
         token,
@@ -136,7 +136,7 @@ fn draft(
         by,
         content,
         place,
-        carried,
+        carried: carried.map(Box::new),
         handoff,
         within: within.cloned(),
     };
@@ -195,14 +195,14 @@ async fn permit(hub: &Hub) -> Result<OwnedSemaphorePermit, HandOffError> {
 
 fn workflow(handoff: &mut Handoff, within: Option<&Arc<Delivery>>) -> Result<WorkflowId, HandOffError> {
     match handoff.workflow.take() {
-        Some(id) => Ok(id?),
+        Some(id) => Ok(id.map_err(|error| *error)?),
         None => Ok(within.and_then(|task| task.workflow()).unwrap_or_else(WorkflowId::random)),
     }
 }
 
 fn own_headers(handoff: &Handoff) -> Result<HeaderMap, HandOffError> {
     let mut headers = HeaderMap::new();
-    for (name, value) in &handoff.headers {
+    for (name, value) in &handoff.extras().headers {
         if name.eq_ignore_ascii_case(names::WILCO) {
             return Err(HandOffError::ReservedHeader { name: name.clone() });
         }
@@ -294,7 +294,7 @@ impl Drop for Unsent<'_> {
 }
 
 fn encode(hub: &Hub, sent: &Sent) -> Result<String, EncodeError> {
-    let handoff = &sent.handoff;
+    let (handoff, extras) = (&sent.handoff, sent.handoff.extras());
     let receipts = handoff.receipts.then(|| hub.inbox_subject(InboxPart::Receipt, sent.token));
     let envelope = EnvelopeRef {
         id: Some(sent.id),
@@ -309,12 +309,12 @@ fn encode(hub: &Hub, sent: &Sent) -> Result<String, EncodeError> {
         seq: Some(sent.seq),
         hold: handoff.hold,
         // Only a context's age needs the clocks.
-        offset: if handoff.contexts.is_empty() { None } else { sent.lane.offset(sent.at).map(carrier::bounds) },
+        offset: if extras.contexts.is_empty() { None } else { sent.lane.offset(sent.at).map(carrier::bounds) },
         kind: Some(handoff.kind),
         intent: handoff.intent.as_ref().map(|intent| intent.digest()),
-        contexts: &handoff.contexts,
-        inputs: &handoff.inputs,
-        need: handoff.owed,
+        contexts: &extras.contexts,
+        inputs: &extras.inputs,
+        need: extras.owed,
         parent: sent.parent(),
         by: sent.by,
         receipts: receipts.as_deref(),

@@ -39,12 +39,12 @@ impl Task {
 
     /// Who handed it over, if the message says so.
     pub fn from(&self) -> Option<&AgentName> {
-        self.delivery().record.facts.from.as_ref()
+        self.delivery().envelope.from.as_ref()
     }
 
     /// The workflow it belongs to, if the message says so.
     pub fn workflow(&self) -> Option<&WorkflowId> {
-        self.delivery().record.facts.workflow.as_ref()
+        self.delivery().envelope.workflow.as_ref()
     }
 
     /// The payload, read as JSON.
@@ -94,7 +94,7 @@ impl Task {
     /// Begins a step within the task; it is on record when it is ended or dropped.
     pub fn begin(&self, step: impl Into<Step>) -> StepSpan {
         let delivery = self.delivery();
-        StepSpan::begin(&delivery.hub, &delivery.record.agent, self.workflow(), Some(delivery), step.into())
+        StepSpan::begin(delivery.hub(), delivery.agent(), self.workflow(), Some(delivery), step.into())
     }
 
     /// Hands a task off from within this one.
@@ -106,8 +106,8 @@ impl Task {
     /// As [`super::Agent::hand_off`].
     pub async fn hand_off(&self, to: impl AsRef<str>, handoff: Handoff) -> Result<Receipt, HandOffError> {
         let delivery = self.delivery();
-        let lanes = delivery.hub.lanes(&delivery.record.agent);
-        send::send(&delivery.hub, &lanes, to.as_ref(), Attempt { handoff, again: None }, Some(delivery)).await
+        let lanes = delivery.hub().lanes(delivery.agent());
+        send::send(delivery.hub(), &lanes, to.as_ref(), Attempt { handoff, again: None }, Some(delivery)).await
     }
 
     /// Hands the same task off to several agents from within this one.
@@ -123,8 +123,8 @@ impl Task {
         handoff: Handoff,
     ) -> Result<FanOut, HandOffError> {
         let delivery = self.delivery();
-        let lanes = delivery.hub.lanes(&delivery.record.agent);
-        FanOut::send(&delivery.hub, &lanes, to, handoff, Some(delivery)).await
+        let lanes = delivery.hub().lanes(delivery.agent());
+        FanOut::send(delivery.hub(), &lanes, to, handoff, Some(delivery)).await
     }
 
     /// The work went on with the results of a join. With fewer than were owed, that is the finding `incomplete_join`
@@ -174,7 +174,7 @@ impl Task {
     /// The task is kept until all is said, so that dropping this future abandons it.
     async fn finish(self, payload: Bytes, quality: Option<Quality>) -> Result<(), ReplyError> {
         let now = self.delivery().complete(payload, quality).await?;
-        self.end().finish_last(now);
+        self.end().finish(now);
         Ok(())
     }
 

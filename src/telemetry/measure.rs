@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use super::record::{FactsRef, HandoffRef, ProcessRecord, RecordRef, ServerAddress, StepRecord, WorkflowRecord};
+use super::record::{FactsRef, HandoffRef, ProcessRef, RecordRef, ServerAddress, StepRecord, WorkflowRecord};
 use crate::model::{AgentName, Mismatch, MismatchKind, Rung, Timestamp};
 
 /// What metrics take from a record. It is copied where the record is made, and counted by the exporter.
@@ -68,12 +68,12 @@ impl Measure {
         })
     }
 
-    fn process(record: &ProcessRecord) -> Self {
+    fn process(record: &ProcessRef<'_>) -> Self {
         Self::Process(ProcessMeasure {
-            between: Between::of(record.facts.lent()),
-            queue_group: record.queue_group.clone(),
+            between: Between::of(record.facts),
+            queue_group: record.queue_group.cloned(),
             seconds: seconds(record.started, record.ended),
-            mismatches: kinds(&record.outcome.mismatches),
+            mismatches: kinds(record.outcome.mismatches),
         })
     }
 

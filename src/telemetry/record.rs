@@ -12,7 +12,7 @@ use crate::model::{
     ShortHash, Timestamp, WorkflowId,
 };
 
-pub(crate) use self::lent::{FactsRef, HandoffRef, OutcomeRef, RecordRef};
+pub(crate) use self::lent::{FactsRef, HandoffRef, OutcomeRef, ProcessRef, RecordRef};
 
 /// One finished record, on its way to the exporter.
 #[derive(Debug)]

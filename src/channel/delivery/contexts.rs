@@ -1,6 +1,6 @@
 //! What a task rests on: the context items that came with it, and how old they are when they are used.
 
-use super::{Delivery, carrier};
+use super::{ContextsUsed, Delivery, carrier};
 use crate::channel::hooks::ContextRead;
 use crate::channel::lock::lock;
 use crate::model::{Context, Timestamp};
@@ -10,18 +10,19 @@ use crate::wire::ContextAgeReport;
 impl Delivery {
     pub(crate) fn mark_read(&self, name: &str) {
         let mut state = lock(&self.state);
-        if !state.read.iter().any(|known| known == name) {
-            state.read.push(name.to_owned());
+        let read = &mut state.contexts.get_or_insert_default().read;
+        if !read.iter().any(|known| known == name) {
+            read.push(name.to_owned());
         }
     }
 
     pub(crate) fn context_now(&self, item: &Context) -> ContextRead {
-        let known = lock(&self.hub.known);
+        let known = lock(&self.hub().known);
         ContextRead {
             name: item.name.clone(),
             version: item.version.clone(),
             observed_at: item.observed_at,
-            freshness: freshness(item, self.hub.clock.now(), self.offset, known.get(&item.name)),
+            freshness: freshness(item, self.hub().clock.now(), self.offset, known.get(&item.name)),
         }
     }
 
@@ -34,14 +35,14 @@ impl Delivery {
         if self.envelope.contexts.is_empty() {
             return Vec::new();
         }
-        let read = lock(&self.state).read.clone();
+        let read = lock(&self.state).contexts.as_ref().map(|contexts| contexts.read.clone()).unwrap_or_default();
         let used: Vec<&Context> =
             self.envelope.contexts.iter().filter(|item| read.is_empty() || read.contains(&item.name)).collect();
         let mut stale = Vec::new();
         let mut latest = Vec::new();
         let mut reports = Vec::with_capacity(used.len());
         {
-            let mut known = lock(&self.hub.known);
+            let mut known = lock(&self.hub().known);
             for item in &used {
                 let judged = freshness(item, now, self.offset, known.get(&item.name));
                 stale.extend(judged.mismatch().cloned());
@@ -59,10 +60,9 @@ impl Delivery {
             }
         }
         stale.into_iter().for_each(|mismatch| self.find(mismatch));
-        let mut state = lock(&self.state);
-        state.context_age = worst_age(used.iter().copied(), now, self.offset).map(carrier::context_age);
-        state.latest = latest;
-        state.read = used.iter().map(|item| item.name.clone()).collect();
+        let age = worst_age(used.iter().copied(), now, self.offset).map(carrier::context_age);
+        let read = used.iter().map(|item| item.name.clone()).collect();
+        lock(&self.state).contexts = Some(Box::new(ContextsUsed { read, age, latest }));
         reports
     }
 }

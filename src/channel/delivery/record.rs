@@ -1,18 +1,18 @@
 //! The sender's decision on a task, the end of the work, and the record that leaves then.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use opentelemetry::trace::SpanContext;
 use tokio::time::Instant;
 
-use super::{Delivery, State};
+use super::{Address, Delivery, State};
 use crate::channel::hooks::{Decided, Settled};
 use crate::channel::hub::HOLD_UNSAMPLED;
 use crate::channel::lock::lock;
 use crate::channel::timers::Timer;
 use crate::model::{Context, Evidence, Mismatch, Rung, Timestamp, Verdict};
-use crate::telemetry::record::{ProcessRecord, RecordRef};
-use crate::wire::{Choice, Decision, Envelope};
+use crate::telemetry::record::{FactsRef, OutcomeRef, ProcessRef, RecordRef, SpanPlace};
+use crate::wire::{Choice, Decision};
 
 impl Delivery {
     pub(crate) fn on_decision(&self, decision: &Decision) {
@@ -22,8 +22,8 @@ impl Delivery {
             .collect();
         lock(&self.state).decision = Some((decision.decision, mismatches.clone()));
         self.decided.notify_waiters();
-        if let Some(hooks) = &self.hub.hooks {
-            let (id, agent) = (self.id(), self.record.agent.clone());
+        if let Some(hooks) = &self.hub().hooks {
+            let (id, agent) = (self.id(), self.agent().clone());
             hooks.on_decision(&Decided { id, agent, choice: decision.decision, mismatches });
         }
         if lock(&self.state).ended.is_some() {
@@ -32,7 +32,7 @@ impl Delivery {
     }
 
     /// The work is over.
-    pub(super) fn finish(&self, now: Timestamp) {
+    pub(crate) fn finish(&self, now: Timestamp) {
         if self.end(now) {
             self.export();
         }
@@ -49,12 +49,12 @@ impl Delivery {
             state.ended = Some(now);
             (self.receipts.is_some() && state.decision.is_none(), state.found.is_empty())
         };
-        if let Some(hooks) = &self.hub.hooks {
+        if let Some(hooks) = &self.hub().hooks {
             hooks.on_settled(&self.settled());
         }
-        let dull = !self.record.place.sampled && clean;
-        if undecided && (dull || self.hub.hooks.is_some()) && !self.hub.is_closed() {
-            self.hub.timers.add(Instant::now() + HOLD_UNSAMPLED, Timer::Undecided(self.token));
+        let dull = !self.place.sampled && clean;
+        if undecided && (dull || self.hub().hooks.is_some()) && !self.hub().is_closed() {
+            self.hub().timers.add(Instant::now() + HOLD_UNSAMPLED, Timer::Undecided(self.token));
         }
         !(undecided && dull)
     }
@@ -62,7 +62,7 @@ impl Delivery {
     /// No decision came, so there was nothing that did not agree.
     pub(crate) fn on_undecided(&self) {
         self.export();
-        self.hub.end_delivery(self.token);
+        self.hub().end_delivery(self.token);
     }
 
     pub(crate) fn is_ended(&self) -> bool {
@@ -79,34 +79,63 @@ impl Delivery {
 
     pub(super) fn export(&self) {
         if self.leave() {
-            self.hub.telemetry.record_lent(&RecordRef::Process(&self.copied_record()));
+            self.record(&lock(&self.state));
         }
     }
 
-    pub(super) fn copied_record(&self) -> ProcessRecord {
-        let mut record = ProcessRecord::clone(&self.record);
-        let mut state = lock(&self.state);
-        state.complete(&mut record, &self.envelope);
-        (record.outcome.mismatches, record.outcome.climbs) = (state.found.clone(), state.climbs.clone());
-        record
-    }
-
-    /// As `finish`, by the last who holds the delivery, as a rule: then the record is completed where it is, not copied.
-    pub(crate) fn finish_last(mut self: Arc<Self>, now: Timestamp) {
-        if !self.end(now) || !self.leave() {
-            return;
-        }
-        match Arc::get_mut(&mut self) {
-            Some(Self { hub, record, envelope, state, .. }) => {
-                let state = &mut *lock(state);
-                state.complete(record, envelope);
-                // Nobody is left who could ask.
-                record.outcome.mismatches = std::mem::take(&mut state.found);
-                record.outcome.climbs = std::mem::take(&mut state.climbs);
-                hub.telemetry.record_lent(&RecordRef::Process(record));
-            }
-            None => self.hub.telemetry.record_lent(&RecordRef::Process(&self.copied_record())),
-        }
+    /// Records the span of a delivery that came to `state`.
+    pub(super) fn record(&self, state: &State) {
+        let told = state.decision.as_ref().is_some_and(|(_, mismatches)| !mismatches.is_empty());
+        // The sender's finding makes this side of interest too, but not faulty.
+        let noticed = (told && !self.place.sampled).then(|| SpanPlace { sampled: true, ..self.place.clone() });
+        let place = noticed.as_ref().unwrap_or(&self.place);
+        let link = self.came_with.map(|flags| {
+            SpanContext::new(place.trace_id, place.parent_span_id, flags, true, place.trace_state.clone())
+        });
+        let Address { hub, agent, subject, queue_group, info } = &*self.address;
+        let envelope = &self.envelope;
+        let contexts = state.contexts.as_deref();
+        let label = |name: &String| {
+            let item = envelope.contexts.iter().find(|item| item.name == *name);
+            item.map_or_else(|| name.clone(), Context::label)
+        };
+        let contexts_read: Vec<String> = contexts.iter().flat_map(|contexts| &contexts.read).map(label).collect();
+        hub.telemetry.record_lent(&RecordRef::Process(ProcessRef {
+            place,
+            link: link.as_ref(),
+            facts: FactsRef {
+                id: envelope.id,
+                workflow: envelope.workflow.as_ref(),
+                from: envelope.from.as_ref(),
+                to: Some(envelope.to.as_ref().unwrap_or(agent)),
+                kind: self.kind,
+                parent: envelope.parent,
+                subject: self.subject.as_ref().unwrap_or(subject),
+                // Where the agent listens on a pattern, the pattern is what its subjects have in common.
+                subject_template: self.subject.is_some().then_some(subject),
+                server: hub.server.as_ref(),
+                target: info.as_ref(),
+            },
+            agent,
+            queue_group: Some(queue_group),
+            started: self.started,
+            ended: state.ended.unwrap_or(self.started),
+            attempt: self.attempt(),
+            delivery_count: self.delivery_count,
+            inst: envelope.inst,
+            seq: envelope.seq,
+            received: self.received,
+            read_back: state.read_back.as_ref(),
+            contexts_read: &contexts_read,
+            context_latest: contexts.map_or(&[], |contexts| &contexts.latest),
+            context_age: contexts.and_then(|contexts| contexts.age),
+            result: &state.result,
+            outcome: OutcomeRef {
+                verdict: verdict_word(&state.found, told, state.decision.as_ref()),
+                mismatches: &state.found,
+                climbs: &state.climbs,
+            },
+        }));
     }
 
     /// Marks the record as gone; `false` if it went before.
@@ -115,8 +144,8 @@ impl Delivery {
             return false;
         }
         // A decision that comes later is of interest to hooks alone.
-        if self.receipts.is_some() && (self.hub.hooks.is_none() || lock(&self.state).decision.is_some()) {
-            self.hub.end_delivery(self.token);
+        if self.receipts.is_some() && (self.hub().hooks.is_none() || lock(&self.state).decision.is_some()) {
+            self.hub().end_delivery(self.token);
         }
         true
     }
@@ -133,32 +162,12 @@ impl Delivery {
         };
         Settled {
             id: self.id(),
-            agent: self.record.agent.clone(),
+            agent: self.agent().clone(),
             is_sender: false,
             rung: rung.map_or((Rung::Received, Evidence::Declared), |climb| (climb.rung, climb.evidence)),
             verdict,
             mismatches,
         }
-    }
-}
-
-impl State {
-    /// Moves what was learnt since the arrival into the record, but for findings and rungs, which are asked for later.
-    fn complete(&mut self, record: &mut ProcessRecord, envelope: &Envelope) {
-        let told = self.decision.as_ref().is_some_and(|(_, mismatches)| !mismatches.is_empty());
-        // The sender's finding makes this side of interest too, but not faulty.
-        record.place.sampled |= told;
-        let label = |name: &String| {
-            let item = envelope.contexts.iter().find(|item| item.name == *name);
-            item.map_or_else(|| name.clone(), Context::label)
-        };
-        record.ended = self.ended.unwrap_or(record.started);
-        record.read_back = self.read_back.take();
-        record.contexts_read = self.read.iter().map(label).collect();
-        record.context_latest = std::mem::take(&mut self.latest);
-        record.context_age = self.context_age;
-        record.result = std::mem::take(&mut self.result);
-        record.outcome.verdict = verdict_word(&self.found, told, self.decision.as_ref());
     }
 }
 

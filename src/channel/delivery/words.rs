@@ -16,10 +16,10 @@ impl Delivery {
     /// A receipt of `rung`, with what is known by now. `None` if none was asked for.
     pub(super) fn receipt(&self, rung: Rung, now: Timestamp) -> Option<Receipt> {
         self.receipts.as_ref()?;
-        let mut receipt = Receipt::new(rung, self.record.agent.clone(), self.envelope.at, self.record.started, now);
-        receipt.hash = Some(self.record.received.hash);
-        receipt.size = Some(self.record.received.size);
-        receipt.control = Some(self.hub.inbox_subject(InboxPart::Decision, self.token).into());
+        let mut receipt = Receipt::new(rung, self.agent().clone(), self.envelope.at, self.started, now);
+        receipt.hash = Some(self.received.hash);
+        receipt.size = Some(self.received.size);
+        receipt.control = Some(self.hub().inbox_subject(InboxPart::Decision, self.token).into());
         let state = lock(&self.state);
         receipt.mismatches = state.found.iter().map(|mismatch| mismatch.kind.as_str().to_owned()).collect();
         Some(receipt)
@@ -28,10 +28,10 @@ impl Delivery {
     /// The receipt as a message. A part that does not fit is left out rather than the receipt.
     pub(super) fn receipt_message(&self, mut receipt: Receipt) -> Option<Outgoing> {
         let (subject, id) = (self.receipts.clone()?, self.id()?);
-        let encoded = receipt.encode(id, self.hub.key.as_ref()).or_else(|error| {
+        let encoded = receipt.encode(id, self.hub().key.as_ref()).or_else(|error| {
             tracing::warn!(%error, handoff = %id, "a receipt was too long; its texts are left out");
             (receipt.note, receipt.error) = (None, receipt.error.map(|text| text.chars().take(1_000).collect()));
-            receipt.encode(id, self.hub.key.as_ref())
+            receipt.encode(id, self.hub().key.as_ref())
         });
         match encoded {
             Ok((header, body)) => {
@@ -64,18 +64,18 @@ impl Delivery {
     pub(super) fn say_later(&self, receipt: Option<Receipt>) {
         lock(&self.state).answered = true;
         if let Some(message) = receipt.and_then(|receipt| self.receipt_message(receipt)) {
-            self.hub.send_later(message);
+            self.hub().send_later(message);
         }
     }
 
     pub(crate) async fn publish(&self, message: Outgoing) -> Result<(), ReplyError> {
         let size = message.payload.len();
-        let published = in_time(SEND_WITHIN, self.hub.publish(message), || ()).await;
+        let published = in_time(SEND_WITHIN, self.hub().publish(message), || ()).await;
         match published {
             Some(Ok(())) => Ok(()),
             None => Err(ReplyError::NotSent { waited: SEND_WITHIN }),
             Some(Err(error)) if error.kind() == async_nats::client::PublishErrorKind::MaxPayloadExceeded => {
-                Err(ReplyError::TooLarge { size, limit: self.hub.client.max_payload() })
+                Err(ReplyError::TooLarge { size, limit: self.hub().client.max_payload() })
             }
             Some(Err(error)) => Err(ReplyError::Publish(Box::new(error))),
         }
@@ -97,7 +97,7 @@ impl Delivery {
                 quality: quality.clone(),
                 ..Envelope::default()
             };
-            match envelope.encode(self.hub.key.as_ref()) {
+            match envelope.encode(self.hub().key.as_ref()) {
                 Ok(value) => {
                     self.inject_trace(&mut headers);
                     carrier::set_wilco(&mut headers, value);
@@ -121,14 +121,14 @@ impl Delivery {
 
     /// An empty reply that says what went wrong, in the headers that NATS services use. For senders without receipts.
     pub(super) fn error_message(&self, error: &str, rung: Rung, code: u16) -> Option<Outgoing> {
-        let subject = self.reply.clone().filter(|_| self.record.facts.kind == HandoffKind::Delegation)?;
+        let subject = self.reply.clone().filter(|_| self.kind == HandoffKind::Delegation)?;
         let mut headers = async_nats::HeaderMap::new();
         let line: String = error.chars().map(|c| if c.is_control() { ' ' } else { c }).take(500).collect();
         headers.insert(crate::wire::names::NATS_SERVICE_ERROR, line);
         headers.insert(crate::wire::names::NATS_SERVICE_ERROR_CODE, code.to_string());
         if let Some(id) = self.id() {
             let envelope = Envelope { id: Some(id), rung: Some(rung), ..Envelope::default() };
-            if let Ok(value) = envelope.encode(self.hub.key.as_ref()) {
+            if let Ok(value) = envelope.encode(self.hub().key.as_ref()) {
                 carrier::set_wilco(&mut headers, value);
             }
         }

@@ -169,7 +169,7 @@ impl State {
         let report = |item: &Context| receipt.context_age.iter().find(|report| report.name == item.name);
         // A receiver that names none has used all.
         let read = |item: &&Context| receipt.context_age.is_empty() || report(item).is_some();
-        let used: Vec<&Context> = sent.handoff.contexts.iter().filter(read).collect();
+        let used: Vec<&Context> = sent.handoff.extras().contexts.iter().filter(read).collect();
         // Version before age: what the receiver holds to be the current version is fresh however old it is.
         let by_age = |item: &&&Context| !report(item).is_some_and(|report| report.current);
         for item in used.iter().filter(by_age) {

@@ -27,9 +27,10 @@ impl Entry {
 
     fn record<'a>(&'a self, state: &'a State, result: &'a ResultFacts, hub: &'a Hub) -> HandoffRef<'a> {
         let Sent { lane, handoff, .. } = &self.sent;
+        let extras = handoff.extras();
         HandoffRef {
             place: &self.sent.place,
-            carried: self.sent.carried.as_ref(),
+            carried: self.sent.carried.as_deref(),
             facts: FactsRef {
                 id: Some(self.sent.id),
                 workflow: Some(&self.sent.workflow),
@@ -50,14 +51,14 @@ impl Entry {
             content: Some(self.sent.content),
             intent: handoff.intent.as_ref(),
             read_back: state.read_back.as_ref(),
-            contexts: &handoff.contexts,
+            contexts: &extras.contexts,
             context_age: state.context_age,
             context_latest: &[],
-            inputs: &handoff.inputs,
-            expected_inputs: handoff.owed,
-            reason: handoff.reason.as_ref(),
+            inputs: &extras.inputs,
+            expected_inputs: extras.owed,
+            reason: extras.reason.as_ref(),
             parent_evidence: None,
-            triggered_by: handoff.triggered_by,
+            triggered_by: extras.triggered_by,
             deadline: self.sent.by,
             result,
             outcome: OutcomeRef { verdict: state.word(), mismatches: &state.found, climbs: &state.climbs },
@@ -68,7 +69,7 @@ impl Entry {
         ResultFacts {
             content: state.result.as_ref().map(|arrived| arrived.content),
             quality: state.score.take().or_else(|| state.result.as_ref()?.quality.clone()),
-            threshold: self.sent.handoff.threshold,
+            threshold: self.sent.handoff.extras().threshold,
             used: state.used,
             checked: state.result.is_some().then_some(state.checked),
         }
@@ -83,6 +84,6 @@ impl Entry {
         let score = state.score.as_ref().or(arrived.quality.as_ref()).map(Quality::score);
         // A poor score is a finding even if nobody said what became of the result.
         let used = Some(state.used.unwrap_or(false));
-        quality::judge(score, self.sent.handoff.threshold, used, state.checked, state.set_aside)
+        quality::judge(score, self.sent.handoff.extras().threshold, used, state.checked, state.set_aside)
     }
 }

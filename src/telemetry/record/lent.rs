@@ -18,7 +18,7 @@ use crate::model::{
 #[allow(clippy::large_enum_variant)] // on the stack for one call, and never moved
 pub(crate) enum RecordRef<'a> {
     Handoff(HandoffRef<'a>),
-    Process(&'a ProcessRecord),
+    Process(ProcessRef<'a>),
     Workflow(&'a WorkflowRecord),
     Step(&'a StepRecord),
 }
@@ -50,6 +50,29 @@ pub(crate) struct HandoffRef<'a> {
     pub(crate) outcome: OutcomeRef<'a>,
 }
 
+/// A [`ProcessRecord`], lent.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ProcessRef<'a> {
+    pub(crate) place: &'a SpanPlace,
+    pub(crate) link: Option<&'a SpanContext>,
+    pub(crate) facts: FactsRef<'a>,
+    pub(crate) agent: &'a AgentName,
+    pub(crate) queue_group: Option<&'a Arc<str>>,
+    pub(crate) started: Timestamp,
+    pub(crate) ended: Timestamp,
+    pub(crate) attempt: u32,
+    pub(crate) delivery_count: u32,
+    pub(crate) inst: Option<InstanceId>,
+    pub(crate) seq: Option<u64>,
+    pub(crate) received: Content,
+    pub(crate) read_back: Option<&'a Intent>,
+    pub(crate) contexts_read: &'a [String],
+    pub(crate) context_latest: &'a [String],
+    pub(crate) context_age: Option<ContextAge>,
+    pub(crate) result: &'a ResultFacts,
+    pub(crate) outcome: OutcomeRef<'a>,
+}
+
 /// [`HandoffFacts`], lent.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct FactsRef<'a> {
@@ -77,7 +100,7 @@ impl Record {
     pub(crate) fn lent(&self) -> RecordRef<'_> {
         match self {
             Self::Handoff(record) => RecordRef::Handoff(record.lent()),
-            Self::Process(record) => RecordRef::Process(record),
+            Self::Process(record) => RecordRef::Process(record.lent()),
             Self::Workflow(record) => RecordRef::Workflow(record),
             Self::Step(record) => RecordRef::Step(record),
         }
@@ -88,7 +111,7 @@ impl<'a> RecordRef<'a> {
     pub(crate) fn place(&self) -> &'a SpanPlace {
         match self {
             Self::Handoff(record) => record.place,
-            Self::Process(record) => &record.place,
+            Self::Process(record) => record.place,
             Self::Workflow(record) => &record.place,
             Self::Step(record) => &record.place,
         }
@@ -97,7 +120,7 @@ impl<'a> RecordRef<'a> {
     pub(crate) fn mismatches(&self) -> &'a [Mismatch] {
         match self {
             Self::Handoff(record) => record.outcome.mismatches,
-            Self::Process(record) => &record.outcome.mismatches,
+            Self::Process(record) => record.outcome.mismatches,
             Self::Workflow(_) => &[],
             Self::Step(record) => &record.mismatches,
         }
@@ -111,7 +134,7 @@ impl<'a> RecordRef<'a> {
     pub(crate) fn to_record(&self) -> Record {
         match self {
             Self::Handoff(record) => Record::Handoff(Box::new(record.to_record())),
-            Self::Process(record) => Record::Process(Box::new((*record).clone())),
+            Self::Process(record) => Record::Process(Box::new(record.to_record())),
             Self::Workflow(record) => Record::Workflow(Box::new((*record).clone())),
             Self::Step(record) => Record::Step(Box::new((*record).clone())),
         }
@@ -171,17 +194,63 @@ impl HandoffRef<'_> {
             triggered_by: self.triggered_by,
             deadline: self.deadline,
             result: self.result.clone(),
-            outcome: Outcome {
-                verdict: self.outcome.verdict,
-                mismatches: self.outcome.mismatches.to_vec(),
-                climbs: self.outcome.climbs.to_vec(),
-            },
+            outcome: self.outcome.to_outcome(),
+        }
+    }
+}
+
+impl ProcessRecord {
+    fn lent(&self) -> ProcessRef<'_> {
+        ProcessRef {
+            place: &self.place,
+            link: self.link.as_ref(),
+            facts: self.facts.lent(),
+            agent: &self.agent,
+            queue_group: self.queue_group.as_ref(),
+            started: self.started,
+            ended: self.ended,
+            attempt: self.attempt,
+            delivery_count: self.delivery_count,
+            inst: self.inst,
+            seq: self.seq,
+            received: self.received,
+            read_back: self.read_back.as_ref(),
+            contexts_read: &self.contexts_read,
+            context_latest: &self.context_latest,
+            context_age: self.context_age,
+            result: &self.result,
+            outcome: self.outcome.lent(),
+        }
+    }
+}
+
+impl ProcessRef<'_> {
+    fn to_record(self) -> ProcessRecord {
+        ProcessRecord {
+            place: self.place.clone(),
+            link: self.link.cloned(),
+            facts: self.facts.to_facts(),
+            agent: self.agent.clone(),
+            queue_group: self.queue_group.cloned(),
+            started: self.started,
+            ended: self.ended,
+            attempt: self.attempt,
+            delivery_count: self.delivery_count,
+            inst: self.inst,
+            seq: self.seq,
+            received: self.received,
+            read_back: self.read_back.cloned(),
+            contexts_read: self.contexts_read.to_vec(),
+            context_latest: self.context_latest.to_vec(),
+            context_age: self.context_age,
+            result: self.result.clone(),
+            outcome: self.outcome.to_outcome(),
         }
     }
 }
 
 impl HandoffFacts {
-    pub(crate) fn lent(&self) -> FactsRef<'_> {
+    fn lent(&self) -> FactsRef<'_> {
         FactsRef {
             id: self.id,
             workflow: self.workflow.as_ref(),
@@ -214,8 +283,14 @@ impl FactsRef<'_> {
     }
 }
 
+impl OutcomeRef<'_> {
+    fn to_outcome(self) -> Outcome {
+        Outcome { verdict: self.verdict, mismatches: self.mismatches.to_vec(), climbs: self.climbs.to_vec() }
+    }
+}
+
 impl Outcome {
-    pub(crate) fn lent(&self) -> OutcomeRef<'_> {
+    fn lent(&self) -> OutcomeRef<'_> {
         OutcomeRef { verdict: self.verdict, mismatches: &self.mismatches, climbs: &self.climbs }
     }
 }

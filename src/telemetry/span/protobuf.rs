@@ -58,7 +58,7 @@ impl ProtoWriter {
     }
 
     /// An attribute up to its value, an `AnyValue` of `len` bytes.
-    #[inline]
+    #[inline(always)] // its key is known there, and is then copied without a call
     fn attribute(&mut self, key: &'static str, len: usize) {
         let pair = 1 + varint_len(key.len()) + key.len() + 1 + varint_len(len) + len;
         if pair < 0x80 {
@@ -124,7 +124,7 @@ impl Writer for ProtoWriter {
         out.0.extend_from_slice(&flags.to_le_bytes());
     }
 
-    #[inline]
+    #[inline(always)]
     fn text(&mut self, key: &'static str, value: impl Text) {
         let text = value.bytes();
         self.attribute(key, 1 + varint_len(text.len()) + text.len());

@@ -11,6 +11,7 @@
 mod counters;
 mod ledger;
 mod open;
+mod overdue;
 mod spans;
 #[cfg(test)]
 mod tests;

@@ -74,3 +74,24 @@ fn an_answer_that_comes_late_is_told_from_one_that_never_comes() {
     let tree = stack.ask("trace");
     assert!(tree.contains("completed") && tree.contains("timed_out"), "{tree}");
 }
+
+#[test]
+fn a_drain_tells_of_what_is_owed_an_answer_and_of_nothing_else() {
+    let said = |answer: &[u8], owed: &str| {
+        let mut stack = Stack::start(&["--drain-within", "1s"])?;
+        let (mut planner, mut worker) = (stack.agent("planner"), stack.agent("worker"));
+        worker.say(b"SUB tasks 1\r\nPING\r\n");
+        worker.wait_for("PONG");
+        planner.say(b"PUB nobody 1\r\nx\r\nPUB tasks _INBOX.p.1 4\r\nfind\r\n");
+        worker.wait_for("find");
+        worker.say(answer);
+        worker.ping(2);
+        stack.proxy.terminate();
+        let rest = stack.proxy.rest();
+        assert_eq!(rest.contains("owed an answer still"), !owed.is_empty(), "{rest}");
+        assert!(rest.contains(owed), "{rest}");
+        Some(())
+    };
+    let _ = said(b"PUB _INBOX.p.1 5\r\nfound\r\n", "");
+    let _ = said(b"PUB other 1\r\nx\r\n", "handoffs that were owed an answer still: 1");
+}

@@ -149,6 +149,11 @@ impl Ledger {
         self.open.len()
     }
 
+    /// Of those, how many are owed something that was not seen.
+    pub(super) fn owed_count(&self) -> usize {
+        self.open.values().filter(|open| open.is_owed()).count()
+    }
+
     /// Times at which something is to be looked at.
     #[cfg(test)]
     pub(super) fn times(&self) -> usize {

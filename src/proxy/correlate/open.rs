@@ -40,11 +40,25 @@ impl Open {
         }
     }
 
+    /// Whether an answer or an acknowledgement is owed, and was not seen so far.
+    pub(super) fn is_owed(&self) -> bool {
+        if self.returned.is_some() || self.undelivered.is_some() {
+            return false;
+        }
+        let asks = self.stored.is_none() && self.sent.as_ref().is_none_or(|task| task.reply.is_some());
+        if self.receivers.is_empty() {
+            return asks && self.sent.is_some();
+        }
+        let owes = |receiver: &Receiver| receiver.from_store || asks && receiver.expects_reply;
+        let is_answered = self.receivers.iter().any(|receiver| receiver.completions > 0 && !receiver.from_store);
+        !is_answered && self.receivers.iter().any(|receiver| receiver.state != State::Done && owes(receiver))
+    }
+
     /// When it is settled: a little after it is due, if an answer that came in time may be on its way from its worker.
     pub(super) fn settled_at(&self) -> Timestamp {
         let waits = self.returned.is_none() && self.sent.as_ref().is_some_and(|task| task.reply.is_some());
-        let is_owed = waits && self.receivers.iter().any(|receiver| receiver.state == State::Delivered);
-        if is_owed { self.due + LAG } else { self.due }
+        let is_on_its_way = waits && self.receivers.iter().any(|receiver| receiver.state == State::Delivered);
+        if is_on_its_way { self.due + LAG } else { self.due }
     }
 
     /// Waits until then. Whether it must be looked at sooner than it would be.

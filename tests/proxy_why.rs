@@ -119,3 +119,10 @@ fn a_server_or_a_collector_that_is_gone_is_told_once_and_once_when_it_is_back() 
     let warnings = proxy.noise.iter().map(String::as_str).chain(rest.lines()).filter(|line| line.contains("WARN"));
     assert_eq!(warnings.count(), 4, "{:?} {rest}", proxy.noise);
 }
+
+#[test]
+fn what_nobody_received_is_named_by_its_subject() {
+    let Some(stack) = Stack::start(&["--settle-within", "300ms"]) else { return };
+    stack.agent("planner").say(b"PUB orders.price 1\r\nx\r\nPUB orders.stock _INBOX.p.1 1\r\nx\r\n");
+    stack.wait_for("why", "nobody is known to have received orders.price");
+}

@@ -116,14 +116,15 @@ impl Observer {
     pub(crate) fn on_subscribe(&mut self, sid: &[u8], subject: &[u8], queue: Option<&[u8]>, _batch: &mut Batch) {
         self.next_subscription += 1;
         let number = self.rules.number((self.session, self.next_subscription));
-        self.subscriptions.add(sid, subject, queue, number, &self.rules);
+        let agent = self.rules.subscriber(subject, queue, self.names.has_own());
+        self.subscriptions.add(sid, queue, number, agent.clone());
         if self.rules.profiles.has(Profile::NatsMicro)
             && let Some(service) = profile::service(subject)
         {
             self.names.learn(Source::Service, name::sanitised(service));
         }
         if !self.rules.is_left_alone(subject) {
-            self.names.learn(Source::Subject, self.rules.subscriber(subject, queue));
+            self.names.learn(Source::Subject, agent);
             self.names.learn(Source::Group, queue.and_then(name::sanitised));
         }
     }

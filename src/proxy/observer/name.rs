@@ -76,6 +76,11 @@ impl Names {
         }
     }
 
+    /// Whether somebody chose a name for it: in its `CONNECT`, or for its service.
+    pub(super) fn has_own(&self) -> bool {
+        self.source >= Source::Connect
+    }
+
     pub(super) fn name(&self) -> &AgentName {
         match &self.by_subject {
             BySubject::One(name) => name,

@@ -78,9 +78,9 @@ impl Observer {
     pub(crate) fn new(rules: Arc<Rules>, session: SessionId, peer: SocketAddr) -> Self {
         tracing::trace!(session = session.number(), %peer, "a client is observed");
         Self {
+            names: Names::of_connection(rules.life, session.number()),
             rules,
             session,
-            names: Names::of_connection(session.number()),
             server: None,
             subscriptions: Subscriptions::default(),
             next_subscription: 0,

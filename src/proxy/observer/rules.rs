@@ -46,6 +46,8 @@ pub(crate) struct Rules {
     pub(crate) open_handoffs: usize,
     pub(crate) telemetry: Telemetry,
     pub(crate) load: Load,
+    /// Stands for this start of the proxy, as good as never for another.
+    pub(crate) life: u16,
     keys: RandomState,
 }
 
@@ -75,6 +77,7 @@ impl Rules {
             open_handoffs: 8192,
             telemetry,
             load: Load::default(),
+            life: fastrand::u16(..),
             keys: RandomState::new(),
         }
     }

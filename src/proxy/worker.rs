@@ -132,7 +132,8 @@ async fn ship(worker: Rc<Worker>) {
 async fn serve(worker: Rc<Worker>, client: std::net::TcpStream, peer: SocketAddr, number: u64, place: Place) {
     worker.counters.connections.add();
     let opened = match tokio::net::TcpStream::from_std(client) {
-        Ok(client) => session::open(client, peer, number, &worker).await,
+        // In a box, as a connection keeps the room of what its task has ever waited for, and this is TLS and all.
+        Ok(client) => Box::pin(session::open(client, peer, number, &worker)).await,
         Err(error) => Err(error),
     };
     match opened {

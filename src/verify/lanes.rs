@@ -1,10 +1,15 @@
-//! BLAKE3 of several short payloads side by side, one in each SIMD lane.
+//! BLAKE3 of several payloads side by side, one in each SIMD lane.
 //!
 //! A payload of up to 1 KiB is one BLAKE3 chunk: a chain of 64-byte blocks, which a CPU can only take one after the other.
 //! But the chains of several payloads can be taken at once. `blake3` does so for the chunks of one long input, and
 //! exposes the function that does it (`Platform::hash_many`) for benchmarks only, without a promise that it stays. Hence
 //! `~1.8` in Cargo.toml, and the tests below, which compare every length with the crate's public function. If it goes,
 //! [`hash_each`] becomes a loop over `ContentHash::of`, and only takes longer.
+//!
+//! Payloads of several chunks fill lanes of their own, but not all of them before they have [`LANES`] chunks. So of a few
+//! such payloads the first chunks are taken together, then the second ones, and so on ([`trees`]).
+
+mod trees;
 
 use blake3::IncrementCounter;
 use blake3::platform::Platform;
@@ -14,9 +19,10 @@ use crate::model::ContentHash;
 /// Payloads that are hashed at once at most: the lanes of AVX-512.
 pub(crate) const LANES: usize = 16;
 
-/// Longest payload for which it helps: one chunk.
-pub(crate) const LONGEST: usize = 1024;
+/// Longest payload for which it helps: longer ones fill the lanes by themselves.
+pub(crate) const LONGEST: usize = (LANES - 1) * CHUNK;
 
+const CHUNK: usize = 1024;
 const BLOCK: usize = 64;
 
 /// BLAKE3's initial chaining value: the words of its specification, which are SHA-256's.
@@ -24,26 +30,38 @@ const INITIAL: [u32; 8] =
     [0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19];
 const CHUNK_START: u8 = 1;
 const CHUNK_END: u8 = 2;
+const PARENT: u8 = 4;
 const ROOT: u8 = 8;
 
 /// Whether two payloads go side by side: both are one chunk of as many blocks, and of more than one, so that there is
-/// something to gain.
+/// something to gain; or of as many chunks.
 #[inline]
 pub(crate) fn match_up(one: usize, other: usize) -> bool {
-    one > BLOCK && one <= LONGEST && one.div_ceil(BLOCK) == other.div_ceil(BLOCK)
+    if one > CHUNK {
+        return one <= LONGEST && one.div_ceil(CHUNK) == other.div_ceil(CHUNK);
+    }
+    one > BLOCK && one.div_ceil(BLOCK) == other.div_ceil(BLOCK)
 }
 
 /// The hashes of payloads of which each [matches](match_up) the first, [`LANES`] at most.
 pub(crate) fn hash_each(payloads: &[&[u8]], hashes: &mut [ContentHash; LANES]) {
     let payloads = &payloads[..payloads.len().min(LANES)];
-    let blocks = payloads.first().map_or(0, |first| first.len().div_ceil(BLOCK));
-    if payloads.len() < 2 || payloads.iter().any(|payload| !match_up(payload.len(), blocks * BLOCK)) {
+    let platform = Platform::detect();
+    let first = payloads.first().map_or(0, |payload| payload.len());
+    let chunks = first.div_ceil(CHUNK);
+    if payloads.len() < 2
+        || payloads.iter().any(|payload| !match_up(first, payload.len()))
+        || chunks > 1 && !trees::are_worth_it(platform, payloads.len(), chunks)
+    {
         for (payload, hash) in payloads.iter().zip(hashes) {
             *hash = ContentHash::of(payload);
         }
         return;
     }
-    let platform = Platform::detect();
+    if chunks > 1 {
+        return trees::hash_each(platform, payloads, chunks, hashes);
+    }
+    let blocks = first.div_ceil(BLOCK);
     let are_whole = payloads.iter().all(|payload| payload.len() == blocks * BLOCK);
     let mut words = [0; LANES * 32];
     let together = if are_whole { blocks } else { blocks - 1 };
@@ -119,13 +137,23 @@ mod tests {
 
     #[test]
     fn every_length_and_number_has_the_hash_that_the_crate_gives() {
-        for len in 0..=LONGEST + 70 {
+        for len in 0..=CHUNK + 70 {
             check(&(0..LANES).map(|seed| payload(len, seed)).collect::<Vec<_>>());
         }
         for count in 0..=LANES {
-            for len in [100, 128, 1000, 1024] {
+            for len in [100, 128, 1000, 1024, 2048, 8192, 8200] {
                 check(&(0..count).map(|seed| payload(len, seed)).collect::<Vec<_>>());
             }
+        }
+    }
+
+    #[test]
+    fn trees_of_every_number_of_chunks_have_the_hash_that_the_crate_gives() {
+        for chunks in 2..=LANES + 1 {
+            for len in [1, 63, 64, 65, 1000, 1023, 1024].map(|last| (chunks - 1) * CHUNK + last) {
+                check(&(0..LANES).map(|seed| payload(len, seed)).collect::<Vec<_>>());
+            }
+            check(&(0..LANES).map(|n| payload((chunks - 1) * CHUNK + 1 + n * 68, n)).collect::<Vec<_>>());
         }
     }
 
@@ -134,6 +162,8 @@ mod tests {
         check(&(0..LANES).map(|n| payload(65 + n * 4, n)).collect::<Vec<_>>());
         check(&(0..LANES).map(|n| payload(60 + n * 9, n)).collect::<Vec<_>>());
         assert!(match_up(65, 128) && match_up(1024, 961));
-        assert!(!match_up(64, 64) && !match_up(128, 129) && !match_up(1025, 1025));
+        assert!(match_up(1025, 2048) && match_up(LONGEST, LONGEST - 1023));
+        assert!(!match_up(64, 64) && !match_up(128, 129) && !match_up(1024, 1025) && !match_up(1025, 1024));
+        assert!(!match_up(2048, 2049) && !match_up(LONGEST + 1, LONGEST + 1));
     }
 }

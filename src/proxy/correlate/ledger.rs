@@ -87,8 +87,8 @@ impl Ledger {
         }
     }
 
-    /// Settles what is due.
-    pub(super) fn tick(&mut self, now: Timestamp) {
+    /// Settles what is due, up to [`AT_ONCE`]. `true`: there is more, and the records are to be taken first.
+    pub(super) fn tick(&mut self, now: Timestamp) -> bool {
         while let Some((arrived, _)) = self.strays.front()
             && arrived.at + GRACE <= now
         {
@@ -98,6 +98,9 @@ impl Ledger {
         while let Some(&Reverse((due, id))) = self.due.peek()
             && due <= now
         {
+            if self.records.len() >= AT_ONCE {
+                return true;
+            }
             self.due.pop();
             match self.open.get_mut(&id) {
                 Some(open) if open.due <= now => self.settle(id, End::Due, now),
@@ -112,14 +115,21 @@ impl Ledger {
             let open = &self.open;
             self.due.retain(|Reverse((due, id))| open.get(id).is_some_and(|open| open.looked_at == *due));
         }
+        false
     }
 
-    /// Settles everything with what is known.
-    pub(super) fn drain(&mut self, now: Timestamp) {
-        self.tick(now);
-        for id in std::mem::take(&mut self.order) {
-            self.settle(id, End::Early, now);
+    /// Settles everything with what is known, up to [`AT_ONCE`]. `true`: as above.
+    pub(super) fn drain(&mut self, now: Timestamp) -> bool {
+        if self.tick(now) {
+            return true;
         }
+        while let Some(id) = self.order.pop_front() {
+            self.settle(id, End::Early, now);
+            if self.records.len() >= AT_ONCE {
+                return true;
+            }
+        }
+        false
     }
 
     /// The records that are finished.
@@ -460,6 +470,9 @@ impl Ledger {
         self.bare.shrink_to(KEPT);
     }
 }
+
+/// Records that are made before they are given away: after a burst, thousands of handoffs are due at once.
+const AT_ONCE: usize = 64;
 
 /// Handoffs for which room is kept while none is open.
 const KEPT: usize = 256;

@@ -1,7 +1,7 @@
 //! One thread joins what all sessions saw into handoffs, and gives their records to telemetry.
 //!
 //! ```text
-//! worker: Batch --try_send--> [queue of 32] --> Ledger: join by id, by reply subject, by content --> Telemetry::record
+//! worker: Batch --try_send--> [queue of 12] --> Ledger: join by id, by reply subject, by content --> Telemetry::record
 //!           ^                                     |
 //!           '---- recycled <----------------------'   Load: record fewer, where there are more than can be
 //! ```
@@ -30,14 +30,15 @@ use super::record::Batch;
 use crate::model::Timestamp;
 use crate::telemetry::{DropReason, Stats};
 
-/// Batches that wait.
-const QUEUE: usize = 32;
+/// Batches that wait: for as long as the thread may have to wait for a core. What is recorded of a burst before its load
+/// is known is what is in here, and all of it is open at once.
+const QUEUE: usize = 12;
 
 /// Empty batches that are kept.
 const SPARE: usize = 4;
 
 /// Records of spans for which room is kept.
-const KEPT_RECORDS: usize = 1024;
+const KEPT_RECORDS: usize = 256;
 
 /// How often what is due is looked for.
 const TICK: Duration = Duration::from_millis(50);
@@ -216,19 +217,26 @@ impl Run {
                     self.shared.recycle(batch);
                 }
                 Ok(Message::Drain(done)) => {
-                    self.ledger.drain(Timestamp::now());
-                    self.give_away();
+                    self.drain();
                     // Nobody waits any more if it took too long.
                     let _ = done.send(());
                 }
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
             }
-            self.ledger.tick(Timestamp::now());
+            while self.ledger.tick(Timestamp::now()) {
+                self.give_away();
+            }
             self.give_away();
             self.weigh();
         }
-        self.ledger.drain(Timestamp::now());
+        self.drain();
+    }
+
+    fn drain(&mut self) {
+        while self.ledger.drain(Timestamp::now()) {
+            self.give_away();
+        }
         self.give_away();
     }
 

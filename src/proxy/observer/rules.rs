@@ -190,8 +190,10 @@ struct Slot {
     route: Route,
 }
 
-/// A power of two.
+/// Most slots. There are as many as a session needs: twice as many each time a subject finds its slot taken.
 const SLOTS: usize = 32;
+
+const FIRST_SLOTS: usize = 2;
 
 impl Routes {
     /// What the rules say of a subject.
@@ -207,9 +209,19 @@ impl Routes {
     #[cold]
     fn find(&mut self, subject: &[u8], rules: &Rules) {
         if self.slots.is_empty() {
-            self.slots.resize_with(SLOTS, Slot::default);
+            self.slots.resize_with(FIRST_SLOTS, Slot::default);
         }
-        self.last = rules.number(subject) as usize % SLOTS;
+        let number = rules.number(subject) as usize;
+        self.last = number % self.slots.len();
+        let taken = |slot: &Slot| slot.subject != subject && !slot.subject.is_empty();
+        if self.slots.len() < SLOTS && taken(&self.slots[self.last]) {
+            // What was in the slots is worked out again.
+            let twice = 2 * self.slots.len();
+            self.slots.clear();
+            self.slots.reserve_exact(twice);
+            self.slots.resize_with(twice, Slot::default);
+            self.last = number % twice;
+        }
         let slot = &mut self.slots[self.last];
         if slot.subject != subject || subject.is_empty() {
             slot.subject.clear();

@@ -32,11 +32,11 @@ pub(super) struct Taken {
 /// One handoff that was taken.
 #[derive(Debug)]
 pub(super) struct Entry {
-    /// As text, as most are never asked for. The bytes of this and the next two are kept for the next one, so that a
-    /// message costs no allocation.
-    id: Vec<u8>,
-    traceparent: Vec<u8>,
-    workflow: Vec<u8>,
+    /// Id, `traceparent` and workflow, one after the other: as text, as most are never asked for. The room is kept for the
+    /// next one, so that a message costs no allocation.
+    text: Vec<u8>,
+    /// Where the id ends, and where the `traceparent` does.
+    ends: [u16; 2],
     pub(super) agent: Option<AgentName>,
     reply_is_unusual: bool,
     at: Timestamp,
@@ -84,16 +84,7 @@ impl Taken {
         self.next = (self.next + 1) % MOST;
         self.unusual += usize::from(arrival.reply_is_unusual);
         self.unusual -= usize::from(entry.reply_is_unusual);
-        for (place, bytes) in [
-            (&mut entry.id, arrival.id),
-            (&mut entry.traceparent, arrival.traceparent),
-            (&mut entry.workflow, arrival.workflow),
-        ] {
-            place.clear();
-            if bytes.len() <= LONGEST {
-                place.extend_from_slice(bytes);
-            }
-        }
+        entry.write(arrival.id, arrival.traceparent, arrival.workflow);
         entry.agent = arrival.agent;
         entry.reply_is_unusual = arrival.reply_is_unusual;
         entry.at = arrival.at;
@@ -130,7 +121,7 @@ impl Taken {
         let oldest = now - forget;
         let matches = |entry: &Entry| {
             let is_one = entry.state != State::Done || !workflow.is_empty();
-            let same_workflow = workflow.is_empty() || entry.workflow == workflow;
+            let same_workflow = workflow.is_empty() || entry.workflow_bytes() == workflow;
             let same_trace = trace.is_none() || entry.context().is_some_and(|context| Some(context.0) == trace);
             is_one && entry.at >= oldest && same_workflow && (same_trace || !workflow.is_empty())
         };
@@ -160,14 +151,25 @@ impl Taken {
 impl Entry {
     fn empty() -> Self {
         Self {
-            id: Vec::new(),
-            traceparent: Vec::new(),
-            workflow: Vec::new(),
+            text: Vec::new(),
+            ends: [0; 2],
             agent: None,
             reply_is_unusual: false,
             at: Timestamp::EPOCH,
             state: State::Done,
         }
+    }
+
+    fn write(&mut self, id: &[u8], traceparent: &[u8], workflow: &[u8]) {
+        let [id, traceparent, workflow] =
+            [id, traceparent, workflow].map(|text| if text.len() <= LONGEST { text } else { &[] });
+        self.text.clear();
+        self.text.reserve_exact(id.len() + traceparent.len() + workflow.len());
+        self.text.extend_from_slice(id);
+        self.text.extend_from_slice(traceparent);
+        self.text.extend_from_slice(workflow);
+        // Thrice the longest fits.
+        self.ends = [id.len() as u16, (id.len() + traceparent.len()) as u16];
     }
 
     /// The session has answered or settled it.
@@ -176,21 +178,25 @@ impl Entry {
     }
 
     pub(super) fn id(&self) -> Option<HandoffId> {
-        std::str::from_utf8(&self.id).ok()?.parse().ok()
+        std::str::from_utf8(self.id_text()).ok()?.parse().ok()
     }
 
     pub(super) fn id_text(&self) -> &[u8] {
-        &self.id
+        &self.text[..usize::from(self.ends[0])]
     }
 
     /// The trace context that came with it.
     pub(super) fn context(&self) -> Option<(TraceId, SpanId, bool)> {
-        context_of(&self.traceparent)
+        context_of(&self.text[usize::from(self.ends[0])..usize::from(self.ends[1])])
     }
 
     /// The workflow's name; empty if it has none.
     pub(super) fn workflow(&self) -> &str {
-        std::str::from_utf8(&self.workflow).unwrap_or_default()
+        std::str::from_utf8(self.workflow_bytes()).unwrap_or_default()
+    }
+
+    fn workflow_bytes(&self) -> &[u8] {
+        &self.text[usize::from(self.ends[1])..]
     }
 }
 

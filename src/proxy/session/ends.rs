@@ -70,7 +70,8 @@ impl Ends {
                 server.reset_on_close();
             }
         } else if self.server_gone {
-            let mut thrown_away = [0; 4096];
+            // Not on the task, where an idle connection would keep it.
+            let mut thrown_away = vec![0; 4096];
             let rest = async { while matches!(poll_fn(|cx| client.poll_read(cx, &mut thrown_away)).await, Ok(1..)) {} };
             let _ = timeout(LAST_WORDS, rest).await;
         }

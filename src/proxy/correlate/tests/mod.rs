@@ -202,8 +202,12 @@ impl Stage {
     }
 
     fn records(&mut self) -> Vec<Record> {
-        self.ledger.tick(self.now);
-        std::mem::take(self.ledger.records())
+        let mut records = Vec::new();
+        while self.ledger.tick(self.now) {
+            records.append(self.ledger.records());
+        }
+        records.append(self.ledger.records());
+        records
     }
 
     /// Everything that is settled once nothing more is heard for long.

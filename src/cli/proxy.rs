@@ -13,8 +13,9 @@ use crate::telemetry::Telemetry;
 ///
 /// What clients say and hear goes on byte for byte, but for the headers that published messages get (--inject). Prints
 /// `listening on ADDR` on standard error when it is ready. SIGTERM or Ctrl-C drains it: it accepts nobody any more, waits
-/// for open handoffs, closes connections between two messages, sends what telemetry there is, and exits with 0; a second
-/// one ends it at once.
+/// for handoffs that are owed an answer (--drain-within), closes connections between two messages, sends what telemetry
+/// there is (for up to 5 s), and exits with 0; a second one ends it at once. Give it --drain-within and 10 s before it is
+/// killed: Kubernetes' default of 30 s is enough for the default.
 ///
 /// Every setting can be said in the file of --config as `name = value` (lists as arrays, `-` in names as `_`), in the
 /// environment as WILCO_PROXY_NAME, or by a flag; the later of these overrides the earlier.
@@ -61,8 +62,8 @@ pub(crate) async fn drain(proxy: Proxy, signals: &mut Signals) -> bool {
             return false;
         }
     };
-    if drained.open_handoffs > 0 {
-        Printer::note(format_args!("{} handoffs were still open", drained.open_handoffs));
+    if drained.unanswered > 0 {
+        Printer::note(format_args!("handoffs that were owed an answer still: {}", drained.unanswered));
     }
     if !drained.flushed {
         Printer::note("not all telemetry could be sent in time");

@@ -37,8 +37,8 @@ pub struct Proxy {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Drained {
-    /// Handoffs that were still open when the time was over.
-    pub open_handoffs: usize,
+    /// Handoffs of which an answer or an acknowledgement was still owed when the time was over.
+    pub unanswered: usize,
     /// Whether every span was exported, or dropped and counted, in time.
     pub flushed: bool,
 }
@@ -54,6 +54,9 @@ const NO_PLACE: &[u8] = b"-ERR 'maximum connections exceeded'\r\n";
 
 /// Connections end between two messages; those that never are, after this time.
 const CLOSE_WITHIN: Duration = Duration::from_secs(2);
+
+/// How long what a worker has seen takes to the correlator.
+const SEEN_WITHIN: Duration = Duration::from_millis(100);
 
 /// How long telemetry may take to leave.
 const FLUSH_WITHIN: Duration = Duration::from_secs(5);
@@ -133,8 +136,9 @@ impl Proxy {
         self.gauges.thinned() + self.telemetry.stats().dropped.total()
     }
 
-    /// Stops accepting, waits for open handoffs within the configured bound while connections go on, closes every
-    /// connection between two messages, and sends what telemetry there is.
+    /// Stops accepting, waits for what is owed an answer or an acknowledgement, within the configured bound and while
+    /// connections go on, closes every connection between two messages, which takes 2 s at most, and sends what telemetry
+    /// there is, which takes 5 s at most.
     ///
     /// # Cancel safety
     /// When dropped, connections close at once.
@@ -144,10 +148,13 @@ impl Proxy {
         let _ = self.accepting.await;
         let until = Instant::now() + self.drain_within;
         let mut pace = tokio::time::interval(Duration::from_millis(20));
-        while self.open.load(Ordering::Relaxed) > 0 && self.correlator.open_handoffs() > 0 && Instant::now() < until {
+        // What workers have seen reaches the correlator a little later.
+        tokio::time::sleep(SEEN_WITHIN.min(self.drain_within)).await;
+        let mut unanswered = self.correlator.owed_handoffs().await;
+        while self.open.load(Ordering::Relaxed) > 0 && unanswered != Some(0) && Instant::now() < until {
             pace.tick().await;
+            unanswered = self.correlator.owed_handoffs().await.or(unanswered);
         }
-        let open_handoffs = self.correlator.open_handoffs();
         for hand in &self.workers {
             let _ = hand.orders.send(Order::Drain);
         }
@@ -169,7 +176,7 @@ impl Proxy {
         if let Some(serving) = self.serving {
             serving.abort();
         }
-        Drained { open_handoffs, flushed: flushed.complete }
+        Drained { unanswered: unanswered.unwrap_or_default(), flushed: flushed.complete }
     }
 }
 

@@ -202,7 +202,7 @@ pub(crate) struct Arrived {
 }
 
 /// What a message that arrives says of its handoff.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Said {
     pub(crate) id: HandoffId,
     pub(crate) hash: Option<ContentHash>,

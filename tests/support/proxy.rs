@@ -63,6 +63,14 @@ impl Proxy {
         }
     }
 
+    /// What it says from when it drains, once it has ended.
+    #[track_caller]
+    pub(crate) fn rest(&mut self) -> String {
+        self.expect("draining");
+        self.wait(PATIENCE);
+        self.lines.iter().collect::<Vec<_>>().join("\n")
+    }
+
     /// Where its numbers are.
     pub(crate) fn metrics_port(&self) -> u16 {
         self.metrics

@@ -4,17 +4,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::open::{Open, Receiver, State, Task};
+use super::overdue::AllOverdue;
 use super::spans::{self, End, Life};
-use crate::model::{AgentName, ContentHash, Evidence, HandoffId, Intent, Quality, Rung, Timestamp};
+use crate::model::{AgentName, ContentHash, HandoffId, Timestamp};
 use crate::proxy::observer::Rules;
 use crate::proxy::record::{
-    Answer, Answered, Arrived, Batch, Observed, ReplyKey, Return, Returned, Sent, SessionId, Settled, Settlement,
+    Answered, Arrived, Batch, Observed, ReplyKey, Return, Returned, Sent, SessionId, Settled, Settlement,
 };
-use crate::telemetry::record::{Content, Record};
+use crate::telemetry::record::Record;
 
 /// How long a handoff stays open after the last thing that is waited for: other workers' records may be on their way,
 /// and further subscribers.
 pub(super) const GRACE: Duration = Duration::from_millis(500);
+
+/// How many times as long as for an answer in time one that is late is waited for.
+const OVERDUE: u32 = 10;
 
 /// Agents whose last sign of life is remembered. Then all are forgotten.
 const MOST_BEATS: usize = 4096;
@@ -44,6 +48,8 @@ pub(super) struct Ledger {
     /// Handoffs whose id does not travel, by subject and content.
     bare: HashMap<u64, VecDeque<HandoffId>>,
     strays: VecDeque<(Arrived, Batch)>,
+    /// Those that were settled without the answer that was owed.
+    overdue: AllOverdue,
     beats: HashMap<AgentName, Timestamp>,
     gone: HashSet<SessionId>,
     records: Vec<Record>,
@@ -62,6 +68,7 @@ impl Ledger {
             reply_order: VecDeque::new(),
             bare: HashMap::new(),
             strays: VecDeque::new(),
+            overdue: AllOverdue::default(),
             beats: HashMap::new(),
             gone: HashSet::new(),
             records: Vec::new(),
@@ -89,6 +96,7 @@ impl Ledger {
 
     /// Settles what is due, up to [`AT_ONCE`]. `true`: there is more, and the records are to be taken first.
     pub(super) fn tick(&mut self, now: Timestamp) -> bool {
+        self.overdue.forget(now);
         while let Some((arrived, _)) = self.strays.front()
             && arrived.at + GRACE <= now
         {
@@ -103,10 +111,10 @@ impl Ledger {
             }
             self.due.pop();
             match self.open.get_mut(&id) {
-                Some(open) if open.due <= now => self.settle(id, End::Due, now),
+                Some(open) if open.settled_at() <= now => self.settle(id, End::Due, now),
                 Some(open) if open.looked_at == due => {
-                    open.looked_at = open.due;
-                    self.due.push(Reverse((open.due, id)));
+                    open.looked_at = open.settled_at();
+                    self.due.push(Reverse((open.looked_at, id)));
                 }
                 _ => {}
             }
@@ -141,6 +149,11 @@ impl Ledger {
         self.open.len()
     }
 
+    /// Of those, how many are owed something that was not seen.
+    pub(super) fn owed_count(&self) -> usize {
+        self.open.values().filter(|open| open.is_owed()).count()
+    }
+
     /// Times at which something is to be looked at.
     #[cfg(test)]
     pub(super) fn times(&self) -> usize {
@@ -154,13 +167,14 @@ impl Ledger {
 
     fn sent(&mut self, sent: &Sent, batch: &Batch, now: Timestamp) {
         let task = Task::of(sent, batch);
-        let wait =
-            self.rules.settle_within.max(if task.wants_reply { self.rules.reply_within } else { Duration::ZERO });
+        let reply_within = self.rules.reply_within;
+        let wait = self.rules.settle_within.max(if task.reply.is_some() { reply_within } else { Duration::ZERO });
         let open = self.open(sent.id, sent.at + wait, now);
         let due = if open.receivers.is_empty() {
             sent.at + wait
-        } else if task.wants_reply && open.receivers.iter().any(|receiver| receiver.state != State::Done) {
-            open.due.max(sent.at + wait)
+        } else if task.reply.is_some() && open.receivers.iter().any(|receiver| receiver.state != State::Done) {
+            // One has it, so that the wait is for its answer alone.
+            open.due.max(sent.at + reply_within)
         } else {
             open.due
         };
@@ -234,9 +248,12 @@ impl Ledger {
     }
 
     fn answered(&mut self, answered: &Answered, batch: &Batch) {
-        let Some(&(id, _)) = self.replies.get(&answered.reply) else { return };
         let reply_within = self.rules.reply_within;
-        let Some(open) = self.open.get_mut(&id) else { return };
+        let id = self.replies.get(&answered.reply).map(|(id, _)| *id);
+        let Some((id, open)) = id.and_then(|id| Some((id, self.open.get_mut(&id)?))) else {
+            self.records.extend(self.overdue.answered(answered, batch));
+            return;
+        };
         let streams_back = open.sent.as_ref().is_some_and(|task| task.streams_back);
         let by_session = open.receivers.iter().position(|receiver| receiver.session == answered.session);
         // Whoever got it may have passed it on to whom answers.
@@ -245,46 +262,7 @@ impl Ledger {
             open.returned.get_or_insert(answered.at);
             return;
         };
-        receiver.last_at = answered.at;
-        let by = Some(answered.agent.clone());
-        if let Some(read_back) = answered.readback.and_then(|text| Intent::from_json(batch.text(text)).ok()) {
-            receiver.read_back = Some(read_back);
-        }
-        if let Some((score, by)) = answered.quality {
-            receiver.quality = Quality::new(score, String::from_utf8_lossy(batch.text(by))).ok();
-        }
-        let content = answered.hash.map(|hash| Content { hash, size: answered.size });
-        match answered.answer {
-            Answer::Failed(why) => {
-                let why = String::from_utf8_lossy(batch.text(why)).into_owned();
-                receiver.fail(why, answered.at);
-            }
-            Answer::Received if streams_back || !receiver.expects_reply || answered.size > 0 => {
-                receiver.climb_as(Rung::Received, Evidence::Declared, by, answered.at);
-            }
-            Answer::Received => {}
-            Answer::InProgress => receiver.climb_as(Rung::InProgress, Evidence::Declared, by, answered.at),
-            Answer::Result | Answer::Empty if !streams_back => {
-                if receiver.state == State::Delivered || receiver.deliveries > receiver.completions {
-                    receiver.completions += 1;
-                    receiver.result = content;
-                }
-                receiver.state = State::Done;
-                receiver.climb(Rung::Completed, answered.at);
-            }
-            Answer::Result => {
-                receiver.state = State::Answering;
-                receiver.climb_as(Rung::InProgress, Evidence::Wire, by, answered.at);
-                // Of a stream, the last part.
-                receiver.result = content;
-            }
-            Answer::Empty if receiver.state == State::Done => {}
-            Answer::Empty => {
-                receiver.completions += 1;
-                receiver.state = State::Done;
-                receiver.climb(Rung::Completed, answered.at);
-            }
-        }
+        receiver.answer(answered, streams_back, batch);
         let all_done = open.receivers.iter().all(|receiver| receiver.state == State::Done);
         let due = if all_done { answered.at + GRACE } else { open.due.max(answered.at + reply_within) };
         self.set_due(id, due);
@@ -449,7 +427,9 @@ impl Ledger {
             last_beat: self.beats.get(&receiver.agent).copied(),
             is_gone: self.gone.contains(&receiver.session),
         };
-        spans::records(*open, end, now, life, &mut self.records);
+        if let Some(overdue) = spans::records(*open, end, now, life, &mut self.records) {
+            self.overdue.keep(overdue, now + OVERDUE * self.rules.reply_within);
+        }
         if self.open.is_empty() {
             self.forget();
         }

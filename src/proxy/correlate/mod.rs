@@ -11,16 +11,18 @@
 mod counters;
 mod ledger;
 mod open;
+mod overdue;
 mod spans;
 #[cfg(test)]
 mod tests;
 
 use std::io;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
+
+use tokio::sync::oneshot;
 
 pub(crate) use counters::{CorrelatorCounters, Counted};
 
@@ -72,13 +74,13 @@ pub(crate) struct Outlet {
 struct Shared {
     counters: Arc<CorrelatorCounters>,
     spare: Mutex<Vec<Batch>>,
-    open: AtomicUsize,
 }
 
 #[derive(Debug)]
 enum Message {
     Batch(Batch),
     Drain(SyncSender<()>),
+    Owed(oneshot::Sender<usize>),
 }
 
 impl Correlator {
@@ -117,9 +119,14 @@ impl Correlator {
         Arc::clone(&self.shared.counters)
     }
 
-    /// Handoffs of which more may be heard.
-    pub(crate) fn open_handoffs(&self) -> usize {
-        self.shared.open.load(Ordering::Relaxed)
+    /// Handoffs of which an answer or an acknowledgement is owed, and was not seen so far. `None`: there is no time to count.
+    ///
+    /// # Cancel safety
+    /// When dropped, nothing is lost.
+    pub(crate) async fn owed_handoffs(&self) -> Option<usize> {
+        let (count, counted) = oneshot::channel();
+        self.outlet.queue.try_send(Message::Owed(count)).ok()?;
+        counted.await.ok()
     }
 
     /// Settles everything with what is known, within that time. `false`: it took longer, and goes on.
@@ -221,6 +228,10 @@ impl Run {
                     // Nobody waits any more if it took too long.
                     let _ = done.send(());
                 }
+                Ok(Message::Owed(count)) => {
+                    // Nobody asks any more if the proxy was dropped.
+                    let _ = count.send(self.ledger.owed_count());
+                }
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
             }
@@ -241,7 +252,6 @@ impl Run {
     }
 
     fn give_away(&mut self) {
-        self.shared.open.store(self.ledger.open_count(), Ordering::Relaxed);
         let records = self.ledger.records();
         if records.is_empty() {
             return;

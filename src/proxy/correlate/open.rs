@@ -1,9 +1,11 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::model::{
-    AgentName, Climb, ContentHash, Evidence, HandoffId, Intent, Mismatch, Quality, Rung, Timestamp, WorkflowId,
+    AgentName, Climb, ContentHash, Evidence, HandoffId, Intent, Mismatch, MismatchKind, Quality, Rung, Timestamp,
+    WorkflowId,
 };
-use crate::proxy::record::{Arrived, Batch, Said, Sent, SessionId, Settlement, Trace};
+use crate::proxy::record::{Answer, Answered, Arrived, Batch, ReplyKey, Said, Sent, SessionId, Settlement, Trace};
 use crate::telemetry::record::{Content, ServerAddress};
 
 /// A handoff of which more may be heard.
@@ -38,6 +40,27 @@ impl Open {
         }
     }
 
+    /// Whether an answer or an acknowledgement is owed, and was not seen so far.
+    pub(super) fn is_owed(&self) -> bool {
+        if self.returned.is_some() || self.undelivered.is_some() {
+            return false;
+        }
+        let asks = self.stored.is_none() && self.sent.as_ref().is_none_or(|task| task.reply.is_some());
+        if self.receivers.is_empty() {
+            return asks && self.sent.is_some();
+        }
+        let owes = |receiver: &Receiver| receiver.from_store || asks && receiver.expects_reply;
+        let is_answered = self.receivers.iter().any(|receiver| receiver.completions > 0 && !receiver.from_store);
+        !is_answered && self.receivers.iter().any(|receiver| receiver.state != State::Done && owes(receiver))
+    }
+
+    /// When it is settled: a little after it is due, if an answer that came in time may be on its way from its worker.
+    pub(super) fn settled_at(&self) -> Timestamp {
+        let waits = self.returned.is_none() && self.sent.as_ref().is_some_and(|task| task.reply.is_some());
+        let is_on_its_way = waits && self.receivers.iter().any(|receiver| receiver.state == State::Delivered);
+        if is_on_its_way { self.due + LAG } else { self.due }
+    }
+
     /// Waits until then. Whether it must be looked at sooner than it would be.
     pub(super) fn wait_until(&mut self, due: Timestamp) -> bool {
         self.due = due;
@@ -58,7 +81,8 @@ pub(super) struct Task {
     pub(super) trace: Trace,
     pub(super) subject: Arc<str>,
     pub(super) template: Option<Arc<str>>,
-    pub(super) wants_reply: bool,
+    /// Where an answer would come.
+    pub(super) reply: Option<ReplyKey>,
     pub(super) streams_back: bool,
     pub(super) size: u64,
     pub(super) hash: Option<ContentHash>,
@@ -77,7 +101,7 @@ impl Task {
             trace: sent.trace,
             subject: text(batch.text(sent.subject)),
             template: sent.template.clone(),
-            wants_reply: sent.reply.is_some(),
+            reply: sent.reply,
             streams_back: sent.streams_back,
             size: sent.size,
             hash: sent.hash,
@@ -88,7 +112,7 @@ impl Task {
 }
 
 /// One who gets a handoff: a subscription, or a consumer of JetStream's.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Receiver {
     pub(super) number: u64,
     pub(super) session: SessionId,
@@ -226,12 +250,63 @@ impl Receiver {
         }
     }
 
+    /// It answered.
+    pub(super) fn answer(&mut self, answered: &Answered, streams_back: bool, batch: &Batch) {
+        self.last_at = answered.at;
+        let by = Some(answered.agent.clone());
+        if let Some(read_back) = answered.readback.and_then(|text| Intent::from_json(batch.text(text)).ok()) {
+            self.read_back = Some(read_back);
+        }
+        if let Some((score, by)) = answered.quality {
+            self.quality = Quality::new(score, String::from_utf8_lossy(batch.text(by))).ok();
+        }
+        let content = answered.hash.map(|hash| Content { hash, size: answered.size });
+        match answered.answer {
+            Answer::Failed(why) => {
+                let why = String::from_utf8_lossy(batch.text(why)).into_owned();
+                self.fail(why, answered.at);
+            }
+            Answer::Received if streams_back || !self.expects_reply || answered.size > 0 => {
+                self.climb_as(Rung::Received, Evidence::Declared, by, answered.at);
+            }
+            Answer::Received => {}
+            Answer::InProgress => self.climb_as(Rung::InProgress, Evidence::Declared, by, answered.at),
+            Answer::Result | Answer::Empty if !streams_back => {
+                if self.state == State::Delivered || self.deliveries > self.completions {
+                    self.completions += 1;
+                    self.result = content;
+                }
+                self.state = State::Done;
+                self.climb(Rung::Completed, answered.at);
+            }
+            Answer::Result => {
+                self.state = State::Answering;
+                self.climb_as(Rung::InProgress, Evidence::Wire, by, answered.at);
+                // Of a stream, the last part.
+                self.result = content;
+            }
+            Answer::Empty if self.state == State::Done => {}
+            Answer::Empty => {
+                self.completions += 1;
+                self.state = State::Done;
+                self.climb(Rung::Completed, answered.at);
+            }
+        }
+    }
+
+    pub(super) fn has_timed_out(&self) -> bool {
+        self.mismatches.iter().any(|found| found.kind == MismatchKind::TimedOut)
+    }
+
     pub(super) fn fail(&mut self, evidence: String, at: Timestamp) {
         self.state = State::Done;
         self.climb(Rung::Failed, at);
-        self.mismatches.push(Mismatch::new(crate::model::MismatchKind::Failed, evidence));
+        self.mismatches.push(Mismatch::new(MismatchKind::Failed, evidence));
     }
 }
+
+/// How long an answer may be on its way from a worker.
+const LAG: Duration = Duration::from_millis(150);
 
 /// Steps that are kept for one receiver.
 const MOST_CLIMBS: usize = 32;

@@ -3,6 +3,7 @@
 use opentelemetry::trace::{SpanContext, SpanId, TraceFlags, TraceId, TraceState};
 
 use super::open::{Open, Receiver, State, Task, text};
+use super::overdue::Overdue;
 use crate::model::{Climb, Evidence, HandoffId, HandoffKind, Mismatch, MismatchKind, Rung, Timestamp, WorkflowId};
 use crate::proxy::record::Said;
 use crate::telemetry::record::{
@@ -29,14 +30,15 @@ pub(super) struct Life {
     pub(super) is_gone: bool,
 }
 
-/// Makes the records of one handoff: one for each receiver, or one if none was seen.
+/// Makes the records of one handoff: one for each receiver, or one if none was seen. What remains is whose answer is owed
+/// and did not come in time.
 pub(super) fn records(
     mut open: Open,
     end: End,
     now: Timestamp,
     life: impl Fn(&Receiver) -> Life,
     out: &mut Vec<Record>,
-) {
+) -> Option<Overdue> {
     let mut receivers = std::mem::take(&mut open.receivers);
     let Some(task) = open.sent.take() else {
         out.extend(
@@ -45,18 +47,20 @@ pub(super) fn records(
                 .filter_map(|receiver| process(open.id, receiver))
                 .map(|record| Record::Process(Box::new(record))),
         );
-        return;
+        return None;
     };
     let any_answer = open.returned.is_some() || receivers.iter().any(|receiver| receiver.completions > 0);
     for receiver in &mut receivers {
         judge(receiver, &task, &open, end, any_answer, now, &life);
     }
+    let overdue = Overdue::of(&open, &task, &receivers);
     if receivers.is_empty() {
-        out.push(Record::Handoff(Box::new(handoff(&open, &task, None, 0, end, now))));
+        out.push(Record::Handoff(Box::new(handoff(&open, &task, None, 0, end))));
     }
     for (index, receiver) in receivers.into_iter().enumerate() {
-        out.push(Record::Handoff(Box::new(handoff(&open, &task, Some(receiver), index, end, now))));
+        out.push(Record::Handoff(Box::new(handoff(&open, &task, Some(receiver), index, end))));
     }
+    overdue
 }
 
 /// Finds what does not agree about one receiver.
@@ -73,10 +77,10 @@ fn judge(
     if let Some(hash) = receiver.hash {
         receiver.mismatches.extend(verify::content(sent_hash, sent_size, hash, receiver.size));
     }
-    let waits = task.wants_reply && receiver.expects_reply && open.stored.is_none() && open.returned.is_none();
+    let waits = task.reply.is_some() && receiver.expects_reply && open.stored.is_none() && open.returned.is_none();
     if waits && end == End::Due && !any_answer && receiver.state == State::Delivered {
         let mut line =
-            format!("delivered to {}, and no reply within {:?}", receiver.agent, rounded(now.since(task.at)));
+            format!("delivered to {}, and no reply within {:?}", receiver.agent, rounded(open.due.since(task.at)));
         let Life { last_beat, is_gone } = life(receiver);
         if is_gone {
             line.push_str("; it has disconnected");
@@ -116,14 +120,7 @@ fn duplicated(receiver: &mut Receiver) {
     }
 }
 
-fn handoff(
-    open: &Open,
-    task: &Task,
-    receiver: Option<Receiver>,
-    index: usize,
-    end: End,
-    now: Timestamp,
-) -> HandoffRecord {
+fn handoff(open: &Open, task: &Task, receiver: Option<Receiver>, index: usize, end: End) -> HandoffRecord {
     let trace = task.trace;
     // The id that travels is the first receiver's.
     let span_id = if index == 0 { trace.span_id } else { trace::new_span_id() };
@@ -149,11 +146,11 @@ fn handoff(
     let mut understood = false;
     match receiver {
         Some(receiver) => {
-            let waits = task.wants_reply && receiver.expects_reply || receiver.from_store;
+            let waits = task.reply.is_some() && receiver.expects_reply || receiver.from_store;
             is_pending = end == End::Early && waits && receiver.state == State::Delivered;
             ended = receiver.last_at;
-            if receiver.mismatches.iter().any(|found| found.kind == MismatchKind::TimedOut) {
-                ended = now;
+            if receiver.has_timed_out() {
+                ended = open.due;
             }
             if receiver.completions == 0
                 && let Some(at) = open.returned.filter(|_| receiver.state == State::Delivered)
@@ -193,7 +190,7 @@ fn handoff(
             workflow: task.workflow.clone().or_else(|| workflow_of(open.id)),
             from: Some(task.from.clone()),
             to,
-            kind: if task.wants_reply && open.stored.is_none() {
+            kind: if task.reply.is_some() && open.stored.is_none() {
                 HandoffKind::Delegation
             } else {
                 HandoffKind::Transfer
@@ -228,7 +225,7 @@ fn handoff(
 
 /// What was received of a handoff that somebody else reports. Nothing, if nobody says which handoff it is, or if the
 /// library sent it, which reports it in full; unless what it says is not true.
-fn process(id: HandoffId, mut receiver: Receiver) -> Option<ProcessRecord> {
+pub(super) fn process(id: HandoffId, mut receiver: Receiver) -> Option<ProcessRecord> {
     let said = receiver.said.take()?;
     let hash = receiver.hash?;
     receiver.mismatches.extend(verify::content(said.hash, said.size, hash, receiver.size));

@@ -173,7 +173,12 @@ pub const KEYS: &[Key] = &[
         &["2s"],
         "Give up on a server that does not answer within this time, and try the next",
     ),
-    Key::one("drain_within", "TIME", &["10s"], "On SIGTERM, wait at most this long for open handoffs"),
+    Key::one(
+        "drain_within",
+        "TIME",
+        &["10s"],
+        "On SIGTERM, wait at most this long for answers that are owed; then closing takes up to 4 s, and telemetry up to 5 s",
+    ),
     Key::one(
         "advertise",
         "ADDR",

@@ -46,6 +46,78 @@ fn a_request_without_a_reply_is_timed_out_at_its_deadline() {
 }
 
 #[test]
+fn an_answer_after_the_limit_is_told_by_how_much_it_is_late() {
+    let mut stage = Stage::with(|rules| rules.reply_within = Duration::from_secs(3));
+    let (mut planner, mut worker) = (stage.agent("planner"), stage.agent("worker"));
+    let sent = stage.publish(&mut planner, &Message::to("tasks", "find").reply("_INBOX.x.1"));
+    stage.deliver(&mut worker, "1", &sent);
+    stage.ship(&mut [&mut worker, &mut planner]);
+    stage.pass(Duration::from_millis(3_500));
+    let handoff = handoffs(stage.records()).remove(0);
+    assert_eq!(found(&handoff), [MismatchKind::TimedOut]);
+    assert_eq!(handoff.ended.since(handoff.started).as_millis(), 3_001, "it ends at its limit, not when that was seen");
+    stage.pass(Duration::from_millis(500));
+    let reply = stage.publish(&mut worker, &Message::to("_INBOX.x.1", "found"));
+    stage.deliver(&mut planner, "2", &reply);
+    stage.ship(&mut [&mut planner, &mut worker]);
+    let process = processes(stage.records()).remove(0);
+    assert_eq!(process.outcome.mismatches[0].kind, MismatchKind::TimedOut);
+    assert_eq!(process.outcome.mismatches[0].evidence, "completed, 1.0 s after the limit of 3.0 s");
+    assert_eq!(process.outcome.climbs.last().unwrap().rung, Rung::Completed);
+    assert_eq!(process.result.content.unwrap().hash, ContentHash::of(b"found"));
+    assert_eq!((process.facts.id, process.place.parent_span_id), (handoff.facts.id, handoff.place.span_id));
+    assert_eq!((process.agent.as_str(), process.facts.from.unwrap().as_str()), ("worker", "planner"));
+    stage.publish(&mut worker, &Message::to("_INBOX.x.1", "found"));
+    assert!(stage.settle(&mut [&mut planner, &mut worker]).is_empty(), "it is told once");
+}
+
+#[test]
+fn a_failure_after_the_limit_is_a_late_failure() {
+    let mut stage = Stage::with(|rules| rules.reply_within = Duration::from_secs(3));
+    let (mut planner, mut worker) = (stage.agent("planner"), stage.agent("worker"));
+    let sent = stage.publish(&mut planner, &Message::to("tasks", "find").reply("_INBOX.x.1"));
+    stage.deliver(&mut worker, "1", &sent);
+    stage.ship(&mut [&mut worker, &mut planner]);
+    stage.pass(Duration::from_secs(4));
+    stage.records();
+    let error = Message::to("_INBOX.x.1", "").header("Nats-Service-Error", "no number");
+    stage.publish(&mut worker, &error);
+    stage.ship(&mut [&mut worker]);
+    let process = processes(stage.records()).remove(0);
+    let kinds: Vec<_> = process.outcome.mismatches.iter().map(|found| found.kind).collect();
+    assert_eq!(kinds, [MismatchKind::TimedOut, MismatchKind::Failed]);
+    assert_eq!(process.outcome.mismatches[0].evidence, "failed, 1.0 s after the limit of 3.0 s");
+}
+
+#[test]
+fn an_answer_that_is_in_time_and_heard_of_later_is_in_time() {
+    let mut stage = Stage::with(|rules| rules.reply_within = Duration::from_secs(3));
+    let (mut planner, mut worker) = (stage.agent("planner"), stage.agent("worker"));
+    let sent = stage.publish(&mut planner, &Message::to("tasks", "find").reply("_INBOX.x.1"));
+    stage.deliver(&mut worker, "1", &sent);
+    stage.ship(&mut [&mut worker, &mut planner]);
+    stage.pass(Duration::from_millis(2_995));
+    stage.publish(&mut worker, &Message::to("_INBOX.x.1", "found"));
+    stage.ms(50);
+    assert!(stage.records().is_empty(), "its worker may not have told of it yet");
+    let record = stage.handoff(&mut [&mut planner, &mut worker]);
+    assert_eq!((found(&record), *rungs(&record).last().unwrap()), (vec![], Rung::Completed));
+}
+
+#[test]
+fn an_answer_that_is_later_than_anybody_waits_for_is_forgotten() {
+    let mut stage = Stage::with(|rules| rules.reply_within = Duration::from_secs(3));
+    let (mut planner, mut worker) = (stage.agent("planner"), stage.agent("worker"));
+    let sent = stage.publish(&mut planner, &Message::to("tasks", "find").reply("_INBOX.x.1"));
+    stage.deliver(&mut worker, "1", &sent);
+    assert_eq!(stage.handoffs(&mut [&mut worker, &mut planner]).len(), 1);
+    stage.pass(Duration::from_secs(31));
+    assert!(stage.records().is_empty());
+    stage.publish(&mut worker, &Message::to("_INBOX.x.1", "found"));
+    assert!(stage.settle(&mut [&mut worker]).is_empty());
+}
+
+#[test]
 fn a_receiver_that_went_away_is_told_of_when_its_answer_is_missed() {
     let mut stage = Stage::new();
     let (mut planner, mut worker) = (stage.agent("planner"), stage.agent("worker"));

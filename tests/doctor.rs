@@ -172,6 +172,10 @@ fn what_is_not_there_or_something_else_is_told_from_a_server() {
     let (level, text) = of(&checks, "nats.reachable");
     assert!((code, level) == (1, "bad") && text.contains("is no NATS server"), "{text}");
     assert_eq!(doctor(&["--nats", "nats://h:port"]).0, 1);
+    let proxy = Proxy::start(1, &[]);
+    let (code, checks) = doctor(&["--nats", &format!("nats://127.0.0.1:{}", proxy.port)]);
+    let (level, text) = of(&checks, "nats.reachable");
+    assert!((code, level) == (1, "bad") && text.contains("without a greeting > a proxy does so"), "{text}");
 }
 
 #[test]
@@ -233,7 +237,7 @@ fn people_read_the_same_in_lines() {
 // ----------------------------------------------------------------------------------------------------------- health check
 
 fn healthcheck(url: &str) -> Output {
-    wilco(&["healthcheck", "--within", "10", "--url", url]).output().unwrap()
+    wilco(&["healthcheck", "--within", "10", url]).output().unwrap()
 }
 
 #[test]
@@ -256,7 +260,7 @@ fn a_health_check_tells_well_from_unwell_by_its_exit_code() {
 fn a_health_check_of_a_server_that_says_nothing_ends_in_time() {
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/healthz", silent.local_addr().unwrap());
-    let output = wilco(&["healthcheck", "--within", "1", "--url", &url]).output().unwrap();
+    let output = wilco(&["healthcheck", "--within", "1", &url]).output().unwrap();
     assert_eq!(output.status.code(), Some(1), "{output:?}");
 }
 

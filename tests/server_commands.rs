@@ -141,6 +141,19 @@ fn nothing_acknowledged_is_lost_when_the_server_is_killed_under_load() {
 }
 
 #[test]
+fn a_second_server_is_refused_the_database_of_the_first_until_that_has_ended() {
+    let folder = tempfile::tempdir().unwrap();
+    let db = folder.path().join("wilco.db");
+    let first = Serve::start(&db);
+    let ports = ["--http", "127.0.0.1:0", "--otlp-http", "127.0.0.1:0", "--otlp-grpc", "127.0.0.1:0"];
+    let text = refused(&[&["serve", "--db", db.to_str().unwrap()], &ports[..]].concat());
+    assert!(text.contains(&format!("wilco.db: process {} serves it already", first.process.id())), "{text}");
+    ok(&["query", "--db", db.to_str().unwrap()]);
+    drop(first);
+    Serve::start(&db);
+}
+
+#[test]
 fn the_same_is_found_on_a_server_in_a_database_and_in_files() {
     let folder = tempfile::tempdir().unwrap();
     let (db, file) = (folder.path().join("wilco.db"), folder.path().join("spans.jsonl"));

@@ -73,7 +73,10 @@ fn what_cannot_be_read_is_named_with_its_line() {
     std::fs::write(&path, "{}\n{\"resourceSpans\":[{\"scopeSpans\":[{\"spans\":[{\"spanId\":\"07\"}]}]}]}\n").unwrap();
     for (arguments, words) in [
         (vec!["why", "--all", "--file", path.to_str().unwrap()], "broken.jsonl line 2: not an OTLP/JSON trace request"),
-        (vec!["why", "--all", "--file", "/no/such/file"], "/no/such/file"),
+        (
+            vec!["why", "--all", "--file", "/no/such/file"],
+            "/no/such/file: there is no such file; name one of OTLP/JSON",
+        ),
         (vec!["why", "story-9", "--file", &fixture(STORY)], "no span names the workflow \"story-9\""),
         (vec!["why", "--file", &fixture(STORY)], "WORKFLOW"),
         (vec!["trace", "--all"], "--file"),

@@ -7,6 +7,7 @@
 mod agent;
 mod ahead;
 mod builder;
+mod came;
 mod carrier;
 #[allow(clippy::module_inception)] // the noun of this file is the channel
 mod channel;

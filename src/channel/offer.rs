@@ -1,14 +1,11 @@
 use std::sync::Arc;
 
-use serde::de::DeserializeOwned;
-
+use super::came::what_came;
 use super::delivery::Delivery;
-use super::error::{PayloadError, ReplyError};
+use super::error::ReplyError;
 use super::hooks::ContextRead;
 use super::task::Task;
-use crate::model::{
-    AgentName, ContentHash, HandoffId, HandoffKind, Intent, Mismatch, MismatchKind, Refusal, Timestamp, WorkflowId,
-};
+use crate::model::{ContentHash, Intent, Mismatch, MismatchKind, Refusal};
 
 /// A task that was handed to this agent and that it has not taken yet.
 ///
@@ -25,79 +22,11 @@ impl Offer {
     pub(crate) fn new(delivery: Arc<Delivery>) -> Self {
         Self { delivery: Some(delivery) }
     }
+}
 
-    /// The handoff's id; `None` if a plain message named none.
-    pub fn id(&self) -> Option<HandoffId> {
-        self.delivery().id()
-    }
+what_came!(Offer);
 
-    /// Who handed it over, if the message says so.
-    pub fn from(&self) -> Option<&AgentName> {
-        self.delivery().envelope.from.as_ref()
-    }
-
-    /// The workflow it belongs to, if the message says so.
-    pub fn workflow(&self) -> Option<&WorkflowId> {
-        self.delivery().envelope.workflow.as_ref()
-    }
-
-    /// Delegation or transfer. A plain message with a reply subject is taken for a delegation.
-    pub fn kind(&self) -> HandoffKind {
-        self.delivery().kind
-    }
-
-    /// 1 for the sender's first attempt.
-    pub fn attempt(&self) -> u32 {
-        self.delivery().attempt()
-    }
-
-    /// When the sender stops waiting for the result, by the sender's clock.
-    pub fn deadline(&self) -> Option<Timestamp> {
-        self.delivery().envelope.by
-    }
-
-    /// The payload, read as JSON.
-    ///
-    /// # Errors
-    /// [`PayloadError`] if it is not the JSON that was asked for.
-    pub fn payload<T: DeserializeOwned>(&self) -> Result<T, PayloadError> {
-        Ok(serde_json::from_slice(&self.delivery().payload)?)
-    }
-
-    /// The payload's bytes, as they came.
-    pub fn bytes(&self) -> &bytes::Bytes {
-        &self.delivery().payload
-    }
-
-    /// The hash of the payload as it came.
-    pub fn hash(&self) -> ContentHash {
-        self.delivery().received.hash
-    }
-
-    /// Whether the payload is what was sent. `true` also where the message does not say what was sent.
-    pub fn is_intact(&self) -> bool {
-        !self
-            .mismatches()
-            .iter()
-            .any(|mismatch| matches!(mismatch.kind, MismatchKind::Corrupted | MismatchKind::Truncated))
-    }
-
-    /// Whether the task's header was written by a holder of the channel's key. `false` without a key, and for a task
-    /// from an agent or a proxy that has none: whoever needs it to be right refuses the task.
-    pub fn is_authentic(&self) -> bool {
-        self.delivery().authentic
-    }
-
-    /// What does not agree, as far as this side knows.
-    pub fn mismatches(&self) -> Vec<Mismatch> {
-        self.delivery().found()
-    }
-
-    /// The context items that came, and how old they are now. Looking at the list is not using an item.
-    pub fn contexts(&self) -> Vec<ContextRead> {
-        self.delivery().contexts_now()
-    }
-
+impl Offer {
     /// Uses the context item `name`, if it came. As soon as an agent has used one item, those that it has not used are
     /// not held against it.
     pub fn context(&self, name: &str) -> Option<ContextRead> {

@@ -4,17 +4,17 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 
+use super::came::what_came;
 use super::delivery::Delivery;
-use super::error::{HandOffError, PayloadError, ReplyError};
+use super::error::{HandOffError, ReplyError};
 use super::fan_out::{FanOut, Joined};
 use super::handoff::Handoff;
 use super::payload::to_json;
 use super::receipt::Receipt;
 use super::send::{self, Attempt};
 use super::step::{Step, StepSpan};
-use crate::model::{AgentName, HandoffId, Mismatch, MismatchKind, Quality, WorkflowId};
+use crate::model::{Mismatch, MismatchKind, Quality};
 
 /// A task that this agent has read back and works on.
 ///
@@ -31,35 +31,11 @@ impl Task {
     pub(crate) fn new(delivery: Arc<Delivery>) -> Self {
         Self { delivery: Some(delivery) }
     }
+}
 
-    /// The handoff's id; `None` if a plain message named none.
-    pub fn id(&self) -> Option<HandoffId> {
-        self.delivery().id()
-    }
+what_came!(Task);
 
-    /// Who handed it over, if the message says so.
-    pub fn from(&self) -> Option<&AgentName> {
-        self.delivery().envelope.from.as_ref()
-    }
-
-    /// The workflow it belongs to, if the message says so.
-    pub fn workflow(&self) -> Option<&WorkflowId> {
-        self.delivery().envelope.workflow.as_ref()
-    }
-
-    /// The payload, read as JSON.
-    ///
-    /// # Errors
-    /// [`PayloadError`] if it is not the JSON that was asked for.
-    pub fn payload<T: DeserializeOwned>(&self) -> Result<T, PayloadError> {
-        Ok(serde_json::from_slice(&self.delivery().payload)?)
-    }
-
-    /// What does not agree, as far as this side knows.
-    pub fn mismatches(&self) -> Vec<Mismatch> {
-        self.delivery().found()
-    }
-
+impl Task {
     /// The task's span as an OpenTelemetry context, to be the parent of the application's own spans.
     pub fn trace_context(&self) -> opentelemetry::Context {
         use opentelemetry::trace::TraceContextExt;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::anyhow;
 
+use super::claim::Claim;
 use super::content::ContentArguments;
 use super::units;
 use crate::server::{Addresses, Listening, Server, ServerOptions, Token};
@@ -45,6 +46,7 @@ pub(crate) struct BackendArguments {
 pub(crate) struct Data {
     store: Store,
     place: String,
+    _claim: Option<Claim>,
 }
 
 /// A running one.
@@ -97,11 +99,18 @@ impl Data {
                 format!("in memory, the last {} MiB; --db FILE keeps all", bytes >> 20)
             }
         };
-        let opening = tokio::task::spawn_blocking(move || match file {
-            Some(path) => Store::open(path, options),
-            None => Store::in_memory(options),
+        let opening = tokio::task::spawn_blocking(move || -> anyhow::Result<_> {
+            Ok(match file {
+                Some(path) => {
+                    // First, as opening may bring the file up to date.
+                    let claim = Claim::on(&path)?;
+                    (Store::open(path, options)?, Some(claim))
+                }
+                None => (Store::in_memory(options)?, None),
+            })
         });
-        Ok(Self { store: opening.await??, place })
+        let (store, claim) = opening.await??;
+        Ok(Self { store, place, _claim: claim })
     }
 
     pub(crate) fn store(&self) -> &Store {

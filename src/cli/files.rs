@@ -1,6 +1,7 @@
 //! Files of OTLP/JSON, as commands take them.
 
-use std::io::{BufRead, BufReader, Read};
+use std::fs::File;
+use std::io::{BufRead, BufReader, ErrorKind, Read};
 use std::path::Path;
 
 use anyhow::Context;
@@ -17,7 +18,7 @@ pub(crate) fn read(path: &Path, mut take: impl FnMut(Vec<Span>) -> anyhow::Resul
     let input: Box<dyn Read> = if path == Path::new("-") {
         Box::new(std::io::stdin().lock())
     } else {
-        Box::new(std::fs::File::open(path).with_context(name)?)
+        Box::new(open(path).with_context(name)?)
     };
     let mut input = BufReader::with_capacity(BUFFER, input);
     for number in 1_usize.. {
@@ -41,4 +42,15 @@ pub(crate) fn read(path: &Path, mut take: impl FnMut(Vec<Span>) -> anyhow::Resul
         }
     }
     Ok(())
+}
+
+fn open(path: &Path) -> anyhow::Result<File> {
+    match File::open(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            anyhow::bail!(
+                "there is no such file; name one of OTLP/JSON, as `wilco demo --save FILE` writes it, or - for standard input"
+            )
+        }
+        opened => Ok(opened?),
+    }
 }

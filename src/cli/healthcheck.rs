@@ -14,7 +14,7 @@ use super::printer::Printer;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     /// What to ask: of `wilco serve` the address of --http, of `wilco proxy` that of --metrics
-    #[arg(long, value_name = "URL", env = "WILCO_HEALTH_URL", default_value = "http://127.0.0.1:4480/healthz")]
+    #[arg(value_name = "URL", env = "WILCO_HEALTH_URL", default_value = "http://127.0.0.1:4480/healthz")]
     url: String,
     /// How many seconds the answer may take
     #[arg(long, value_name = "SECONDS", default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=300))]
@@ -56,11 +56,11 @@ impl Url {
         let (is_nats, rest) = match (text.strip_prefix("http://"), text.strip_prefix("nats://")) {
             (Some(rest), _) => (false, rest),
             (_, Some(rest)) => (true, rest),
-            _ => bail!("--url {text}: name it as http://127.0.0.1:4480/healthz, or as nats://127.0.0.1:4222"),
+            _ => bail!("{text}: name it as http://127.0.0.1:4480/healthz, or as nats://127.0.0.1:4222"),
         };
         let (authority, path) = rest.find('/').map_or((rest, "/"), |at| rest.split_at(at));
         if authority.is_empty() || authority.contains(['@', '?', '#']) || path.contains([' ', '\r', '\n']) {
-            bail!("--url {text}: name it as http://HOST:PORT/PATH");
+            bail!("{text}: name it as http://HOST:PORT/PATH");
         }
         let port = authority.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
         let default = if is_nats { 4222 } else { 80 };

@@ -8,6 +8,7 @@ mod args;
 mod asked;
 mod backend;
 mod bus;
+mod claim;
 mod completions;
 mod content;
 mod demo;

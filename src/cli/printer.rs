@@ -18,6 +18,10 @@ pub(crate) const BAD: Style = AnsiColor::Red.on_default().bold();
 /// What could not be told.
 pub(crate) const UNKNOWN: Style = AnsiColor::Yellow.on_default();
 
+/// A line is not read with ease beyond this, nor broken with sense below that.
+const WIDEST: usize = 100;
+const NARROWEST: usize = 60;
+
 /// Prints to standard output: colours only on a terminal, and not under `NO_COLOR`. A reader that goes away ends the
 /// printing, not the command.
 #[derive(Debug)]
@@ -33,6 +37,12 @@ impl Printer {
     /// Whether somebody is watching.
     pub(crate) fn is_terminal() -> bool {
         std::io::stdout().is_terminal()
+    }
+
+    /// How wide a line may be: the terminal, at most 100 columns; 100 where there is none.
+    pub(crate) fn columns() -> usize {
+        let terminal = Self::is_terminal().then(crossterm::terminal::size).and_then(Result::ok);
+        terminal.map_or(WIDEST, |(columns, _)| usize::from(columns).clamp(NARROWEST, WIDEST))
     }
 
     /// One line of what was asked for.

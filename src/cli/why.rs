@@ -18,8 +18,6 @@ pub(crate) struct Arguments {
     asked: AskedArguments,
 }
 
-/// The widest line, in columns.
-const COLUMNS: usize = 100;
 /// The most lines of one part of a report.
 const SHOWN: usize = 8;
 
@@ -61,7 +59,7 @@ fn report(out: &mut Printer, diagnosis: &Diagnosis) {
         Status::Unknown => (UNKNOWN, "unknown"),
     };
     out.line(format_args!("{STRONG}{}{STRONG:#}  {style}{word}{style:#}", diagnosis.workflow));
-    for line in wrap(&diagnosis.sentence(), COLUMNS) {
+    for line in wrap(&diagnosis.sentence(), Printer::columns()) {
         out.line(line);
     }
     if let Some(failure) = &diagnosis.failure {
@@ -99,7 +97,7 @@ fn part(out: &mut Printer, title: &str, lines: &[String]) {
     }
     out.line(format_args!("  {STRONG}{title}{STRONG:#}"));
     for text in lines.iter().take(SHOWN) {
-        for (at, line) in wrap(text, COLUMNS - 6).into_iter().enumerate() {
+        for (at, line) in wrap(text, Printer::columns() - 6).into_iter().enumerate() {
             out.line(format_args!("    {}{line}", if at > 0 { "  " } else { "" }));
         }
     }

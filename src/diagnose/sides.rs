@@ -104,6 +104,11 @@ impl<'a> Attempt<'a> {
         quality(&self.told)
     }
 
+    /// Whether a score was demanded, and none came.
+    pub(super) const fn lacks_score(&self) -> bool {
+        self.told.threshold.is_some() && self.told.quality.is_none()
+    }
+
     /// What became of the result, where that was said.
     pub(super) const fn used(&self) -> Option<bool> {
         self.told.used
@@ -123,6 +128,11 @@ impl<'a> Delivery<'a> {
     /// Whether it was worked on: anything beyond having been received, or a result.
     pub(super) fn had_effect(&self) -> bool {
         self.result_hash().is_some() || self.reached(Rung::InProgress) || self.reached(Rung::Completed)
+    }
+
+    /// Whether the task was read back.
+    pub(super) const fn read_back(&self) -> bool {
+        self.told.intent_read_back.is_some()
     }
 
     /// Hash of the result that this delivery made.

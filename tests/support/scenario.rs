@@ -174,7 +174,7 @@ impl Line {
     }
 
     /// `no-sender`: its record is lost. `in=a,b` inputs, `need=3` parts owed, `late` it ran out of time, `unheard` nobody
-    /// took it, `no-responders`, `unused`, `checked`, `score=`, `intent={..}`, `handed=crm@41`, `knew=crm@42`, `seq=`,
+    /// took it, `no-responders`, `unused`, `checked`, `score=`, `demands=` a score, `intent={..}`, `handed=crm@41`, `knew=crm@42`, `seq=`,
     /// `reason='..'`, `says=kind,kind`, `patience=seconds`, `for=seconds`, `size=`, `content=` hash.
     fn sender(&self) -> Option<Span> {
         if self.has("no-sender") {
@@ -216,6 +216,9 @@ impl Line {
             }
         }
         self.score("score", &mut all);
+        if let Some(demanded) = self.number("demands") {
+            all.insert("wilco.result.quality.threshold", demanded);
+        }
         self.mismatches("says", &mut all);
         let status = if self.has("no-responders") {
             SpanStatus::Error("no responders".to_owned())

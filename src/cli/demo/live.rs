@@ -56,9 +56,9 @@ impl Live {
                 if let Some(line) = self.lines.remove(&seen.id) {
                     line.finish_and_clear();
                 }
-                self.print(format!("  {}", settled(seen)));
+                self.print(format!("  {}", settled(seen, Printer::columns())));
                 for mismatch in &seen.mismatches {
-                    for (n, line) in wrap(&mismatch.to_string(), 94).into_iter().enumerate() {
+                    for (n, line) in wrap(&mismatch.to_string(), Printer::columns() - 6).into_iter().enumerate() {
                         let style = if n == 0 { BAD } else { FAINT };
                         self.print(format!("      {style}{line}{style:#}"));
                     }
@@ -79,7 +79,7 @@ impl Live {
         let Some(growing) = &self.growing else { return };
         let line = self.lines.entry(seen.id.clone()).or_insert_with(|| {
             let line = growing.add(ProgressBar::new_spinner());
-            if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}") {
+            if let Ok(style) = ProgressStyle::with_template("{spinner} {wide_msg}") {
                 line.set_style(style);
             }
             line.enable_steady_tick(Duration::from_millis(80));
@@ -100,17 +100,20 @@ impl Live {
     }
 }
 
-fn settled(seen: &Seen) -> String {
+fn settled(seen: &Seen, columns: usize) -> String {
     let (style, verdict) = match seen.verdict {
         "agreed" => (GOOD, "agreed"),
         "mismatched" => (BAD, "mismatched"),
         other => (UNKNOWN, other),
     };
-    let padding = 54_usize.saturating_sub(ladder_width(seen));
+    // What stands beside the ladder.
+    let room = columns.saturating_sub(46);
+    let whole = ladder(seen);
+    let ladder = if width(&whole) > room { ends(seen) } else { whole };
+    let padding = room.saturating_sub(width(&ladder));
     format!(
-        "{:<20} {}{:padding$} {style}{verdict:<11}{style:#} {FAINT}{:>5} ms{FAINT:#}",
+        "{:<20} {ladder}{:padding$} {style}{verdict:<11}{style:#} {FAINT}{:>5} ms{FAINT:#}",
         seen.leg.to_string(),
-        ladder(seen),
         "",
         seen.took().as_millis(),
     )
@@ -121,11 +124,16 @@ fn ladder(seen: &Seen) -> String {
     rungs(seen).join(&format!(" {FAINT}>{FAINT:#} "))
 }
 
-fn ladder_width(seen: &Seen) -> usize {
-    let words: usize =
-        seen.climbs.iter().filter(|climb| is_shown(climb.rung)).map(|climb| climb.rung.as_str().len()).sum();
-    let shown = seen.climbs.iter().filter(|climb| is_shown(climb.rung)).count();
-    words + 3 * shown.saturating_sub(1)
+/// The ladder where there is no room for it: its first rung and its last.
+fn ends(seen: &Seen) -> String {
+    let rungs = rungs(seen);
+    let (first, last) = (rungs.first(), rungs.last());
+    first.zip(last).map(|(first, last)| format!("{first} {FAINT}..{FAINT:#} {last}")).unwrap_or_default()
+}
+
+/// Columns of a text, without its colours.
+fn width(text: &str) -> usize {
+    anstream::adapter::strip_str(text).to_string().chars().count()
 }
 
 fn rungs(seen: &Seen) -> Vec<String> {
@@ -142,4 +150,31 @@ fn rungs(seen: &Seen) -> Vec<String> {
 /// `accepted` is said by the readback itself, and would only make the line longer.
 fn is_shown(rung: Rung) -> bool {
     rung != Rung::Accepted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::plan::Leg;
+    use super::*;
+    use crate::model::{Climb, Timestamp};
+
+    #[test]
+    fn a_line_fits_the_terminal_and_keeps_its_verdict() {
+        let climb = |rung| Climb { rung, evidence: Evidence::Declared, by: None, at: Timestamp::now() };
+        let rungs = [Rung::Sent, Rung::Received, Rung::Understood, Rung::Completed, Rung::Verified, Rung::Used];
+        let seen = Seen {
+            id: String::new(),
+            workflow: String::new(),
+            leg: Leg::Research,
+            verdict: "mismatched",
+            climbs: rungs.map(climb).to_vec(),
+            mismatches: Vec::new(),
+        };
+        for columns in [60, 80, 100] {
+            // Two blanks stand before it.
+            let line = settled(&seen, columns);
+            assert!(width(&line) + 2 <= columns && line.contains("mismatched"), "{columns}: {line}");
+        }
+        assert!(settled(&seen, 80).contains("sent") && settled(&seen, 80).contains("used"));
+    }
 }

@@ -108,8 +108,8 @@ fn row(out: &mut Printer, story: &Story, seen: &Seen, workflow_width: usize, to_
     for (n, mismatch) in seen.mismatches.iter().enumerate() {
         let start = if n == 0 { start.clone() } else { " ".repeat(start.len()) };
         out.line(format_args!("{start}{BAD}{:<10}{BAD:#}  {STRONG}{}{STRONG:#}", seen.verdict, mismatch.kind));
-        // The evidence has a line of its own: beside the rest it would not fit 100 columns.
-        for line in wrap(&mismatch.evidence, 94) {
+        // The evidence has a line of its own: beside the rest it would not fit.
+        for line in wrap(&mismatch.evidence, Printer::columns() - 6) {
             out.line(format_args!("      {line}"));
         }
     }

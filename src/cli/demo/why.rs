@@ -19,7 +19,7 @@ pub(super) fn report(out: &mut Printer, stories: &[Story], whys: &[Diagnosis], s
     for diagnosis in &failed {
         let style = if diagnosis.status == Status::Failure { BAD } else { UNKNOWN };
         out.line(format_args!("{style}{}{style:#}", diagnosis.workflow));
-        for line in wrap(&diagnosis.sentence(), 96) {
+        for line in wrap(&diagnosis.sentence(), Printer::columns() - 4) {
             out.line(format_args!("    {line}"));
         }
     }

@@ -116,6 +116,12 @@ async fn greeting(report: &mut Report, name: &'static str, url: &str) -> Option<
             return None;
         }
     };
+    if line.is_empty() {
+        let says = format!("{} lets clients go at once, without a greeting", at.shown);
+        let advice = "a proxy does so while no NATS server answers it, or at its limit of connections: see its log";
+        report.bad(name, says, advice);
+        return None;
+    }
     let Some(info) = line.strip_prefix("INFO ").and_then(|json| Info::from_json(json.as_bytes()).ok()) else {
         let says = format!("{} is no NATS server: it says {:?}", at.shown, line.chars().take(40).collect::<String>());
         report.bad(name, says, "name the client port, 4222 by default");

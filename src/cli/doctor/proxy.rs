@@ -25,7 +25,9 @@ async fn numbers(report: &mut Report, url: &str) {
         }
     };
     match web.get("/healthz").await {
-        Ok(answer) if answer.status == 200 => report.good("proxy.health", format!("{url} is well")),
+        Ok(answer) if answer.status == 200 => {
+            report.good("proxy.health", format!("{url} takes clients, whether or not a NATS server answers it"))
+        }
         Ok(answer) if answer.status == 503 => {
             report.warning(
                 "proxy.health",
@@ -75,7 +77,7 @@ fn judge(report: &mut Report, page: &str) {
         );
     }
     if !refused.is_empty() {
-        let advice = "limit: raise --max-connections; upstream: start the NATS server, or name it by --upstream";
+        let advice = "limit: raise --connections; upstream: start the NATS server, or name it by --upstream";
         report.bad("proxy.refused", format!("clients were let go at once: {}", refused.join(", ")), advice);
     }
     if !dropped.is_empty() {

@@ -38,7 +38,8 @@ pub(super) fn find(_: &View<'_, '_>, at: usize, handoff: &Handoff<'_>, found: &m
         let ended =
             [Rung::Failed, Rung::Refused].into_iter().any(|rung| handoff.taken().any(|taken| taken.reached(rung)));
         if accepted && !ended && !handoff.was_worked_on() {
-            let words = "accepted, and never begun";
+            let read_back = handoff.taken().any(|taken| taken.read_back());
+            let words = if read_back { "read back, and then dropped" } else { "accepted, and never begun" };
             found.push(Finding::task(at, MismatchKind::Abandoned, 0.9).says(words).shown_by([taken.span.span_id]));
         }
     }

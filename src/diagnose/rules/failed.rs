@@ -15,6 +15,9 @@ pub(super) fn find(view: &View<'_, '_>, at: usize, handoff: &Handoff<'_>, found:
     };
     let kind = if reached(Rung::Refused) || handoff.declares(MismatchKind::Refused) {
         MismatchKind::Refused
+    } else if reached(Rung::Failed) && handoff.declares(MismatchKind::Abandoned) {
+        // An agent that drops its task has its library say `failed`, and gave no reason of its own.
+        MismatchKind::Abandoned
     } else if reached(Rung::Failed) || handoff.declares(MismatchKind::Failed) {
         MismatchKind::Failed
     } else {
@@ -28,6 +31,8 @@ pub(super) fn find(view: &View<'_, '_>, at: usize, handoff: &Handoff<'_>, found:
         SpanStatus::Error(message) if !message.is_empty() => Some(message.as_str()),
         _ => None,
     });
-    let words = said.into_iter().next().unwrap_or("its receiver said so").to_owned();
+    let words = said.into_iter().next().unwrap_or("its receiver said so");
+    let words =
+        words.strip_prefix(kind.as_str()).and_then(|words| words.strip_prefix(": ")).unwrap_or(words).to_owned();
     found.push(Finding::task(at, kind, weight).says(words).shown_by(handoff.span_ids()));
 }

@@ -10,6 +10,9 @@ use super::super::handoff::Handoff;
 use super::super::view::View;
 use crate::model::MismatchKind;
 
+/// A poor result that was set aside did no harm by itself, but the work went on without one.
+const SET_ASIDE: f64 = 0.5;
+
 pub(super) fn find(view: &View<'_, '_>, at: usize, handoff: &Handoff<'_>, found: &mut Vec<Finding>) {
     let own = handoff.taken().find_map(|taken| taken.quality());
     let Some(sent) = handoff.sent() else {
@@ -34,6 +37,13 @@ pub(super) fn find(view: &View<'_, '_>, at: usize, handoff: &Handoff<'_>, found:
         (None, Some((score, threshold))) if used && score < threshold => {
             let words = format!("scored {score} by its receiver, under {threshold}, and used without a check");
             Finding::result(at, MismatchKind::UnverifiedUse, 0.7).says(words)
+        }
+        // A retry would have made it good.
+        (Some((score, threshold)), _)
+            if sent.used() == Some(false) && score < threshold && !view.may_be_made_good(at) =>
+        {
+            let words = format!("scored {score}, under {threshold}, and set aside; nothing came in its place");
+            Finding::result(at, MismatchKind::LowQuality, SET_ASIDE).says(words)
         }
         (None, None) if sent.declares(MismatchKind::UnverifiedUse) => {
             Finding::result(at, MismatchKind::UnverifiedUse, 0.7).says("used, although no score came that was demanded")

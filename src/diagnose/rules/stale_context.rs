@@ -11,6 +11,7 @@ use super::super::sides::Delivery;
 use super::super::versions::is_behind;
 use super::super::view::View;
 use crate::model::{MismatchKind, names};
+use crate::verify::freshness::age_text;
 
 pub(super) fn find(_: &View<'_, '_>, at: usize, handoff: &Handoff<'_>, found: &mut Vec<Finding>) {
     if let Some((words, span)) = handoff.taken().find_map(|taken| {
@@ -38,9 +39,8 @@ fn too_old(taken: &Delivery<'_>) -> Option<String> {
     let (age, most) = (attributes.number(names::CONTEXT_AGE)?, attributes.number(names::CONTEXT_MAX_AGE)?);
     let uncertainty = attributes.number(names::CONTEXT_AGE_UNCERTAINTY).unwrap_or(0.0);
     let item = attributes.texts(names::CONTEXT_READ).next().unwrap_or("context");
-    (age - uncertainty > most).then(|| {
-        format!("{item} was {age:.0} +- {uncertainty:.0} ms old when used, over its longest age of {most:.0} ms")
-    })
+    (age - uncertainty > most)
+        .then(|| format!("{item} was {} old when used, over its longest age of {most} ms", age_text(age, uncertainty)))
 }
 
 /// What a side says where nothing of it can be checked: no receiver's record tells what was read.

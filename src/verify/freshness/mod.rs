@@ -185,13 +185,17 @@ fn by_age(item: &Context, used_at: Timestamp, age: Option<AgeInterval>) -> Fresh
 }
 
 /// `12034 ms`, or `12034.2 +- 3.1 ms`: to the microsecond where it is that certain, else to the tenth of a millisecond.
-fn show(age: AgeInterval) -> String {
-    let steps = if age.uncertainty_ms() < 0.1 { 1e3 } else { 10.0 };
+pub(crate) fn age_text(age_ms: f64, uncertainty_ms: f64) -> String {
+    let steps = if uncertainty_ms < 0.1 { 1e3 } else { 10.0 };
     let round = |ms: f64| (ms * steps).round() / steps;
-    match round(age.uncertainty_ms()) {
-        0.0 => format!("{} ms", round(age.age_ms())),
-        uncertainty => format!("{} +- {uncertainty} ms", round(age.age_ms())),
+    match round(uncertainty_ms) {
+        0.0 => format!("{} ms", round(age_ms)),
+        uncertainty => format!("{} +- {uncertainty} ms", round(age_ms)),
     }
+}
+
+fn show(age: AgeInterval) -> String {
+    age_text(age.age_ms(), age.uncertainty_ms())
 }
 
 fn show_ms(limit: Duration) -> String {

@@ -142,7 +142,9 @@ fn a_pipeline_on_faststream_is_one_trace_with_a_chain_of_parents() {
     assert_eq!(research.parent_span_id, root.to_bytes());
     assert_eq!(write.parent_span_id, research.span_id);
     assert_eq!(review.parent_span_id, write.span_id);
-    assert_eq!(boundary(research), ("conn-1", "research"), "the application itself has no name of its own");
+    let (from, to) = boundary(research);
+    assert!(from.starts_with("conn-") && from.ends_with("-1"), "the application itself has no name of its own: {from}");
+    assert_eq!(to, "research");
     assert_eq!((boundary(write), boundary(review)), (("research", "write"), ("write", "review")));
     let names: Vec<_> = [research, write, review].iter().map(|span| span.name.as_str()).collect();
     assert_eq!(names, ["handoff research", "handoff write", "handoff review"]);

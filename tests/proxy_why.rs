@@ -11,6 +11,7 @@ mod http;
 mod running;
 mod support;
 
+use std::net::TcpListener;
 use std::process::Command;
 
 use running::Running;
@@ -94,4 +95,34 @@ fn a_drain_tells_of_what_is_owed_an_answer_and_of_nothing_else() {
     };
     let _ = said(b"PUB _INBOX.p.1 5\r\nfound\r\n", "");
     let _ = said(b"PUB other 1\r\nx\r\n", "handoffs that were owed an answer still: 1");
+}
+
+#[test]
+fn a_server_or_a_collector_that_is_gone_is_told_once_and_once_when_it_is_back() {
+    let Some(mut bus) = NatsServer::start() else { return };
+    let otlp = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let mut proxy = Proxy::start(bus.port(), &["--otlp", &format!("http://{otlp}"), "--settle-within", "100ms"]);
+    Raw::open(proxy.port, "").say(b"PUB tasks 1\r\nx\r\n");
+    assert!(proxy.expect("spans wait: ").contains(&format!("http://{otlp}/v1/traces")));
+    bus.stop();
+    for _ in 0..20 {
+        Raw::connect(proxy.port).wait_for_end();
+    }
+    assert!(proxy.expect("a NATS server does not answer").contains(&format!("nats://127.0.0.1:{}", bus.port())));
+    bus.restart();
+    let _store = Running::start(|options| options.otlp_http(otlp));
+    Raw::connect(proxy.port).wait_for("INFO");
+    assert!(proxy.expect("a NATS server answers again").contains("turned_away=20"));
+    proxy.expect("the collector takes spans again");
+    proxy.terminate();
+    let rest = proxy.rest();
+    let warnings = proxy.noise.iter().map(String::as_str).chain(rest.lines()).filter(|line| line.contains("WARN"));
+    assert_eq!(warnings.count(), 4, "{:?} {rest}", proxy.noise);
+}
+
+#[test]
+fn what_nobody_received_is_named_by_its_subject() {
+    let Some(stack) = Stack::start(&["--settle-within", "300ms"]) else { return };
+    stack.agent("planner").say(b"PUB orders.price 1\r\nx\r\nPUB orders.stock _INBOX.p.1 1\r\nx\r\n");
+    stack.wait_for("why", "nobody is known to have received orders.price");
 }

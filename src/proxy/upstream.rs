@@ -1,7 +1,7 @@
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::net::TcpStream;
@@ -72,6 +72,8 @@ impl fmt::Display for UpstreamUrl {
 #[derive(Debug)]
 pub(crate) struct Upstreams {
     servers: Vec<Server>,
+    /// Clients for which no server was found since one answered last.
+    turned_away: AtomicU64,
     began: Instant,
     within: Duration,
 }
@@ -81,6 +83,8 @@ struct Server {
     url: UpstreamUrl,
     /// Until when it is tried last, in milliseconds since `began`.
     avoid_until: AtomicU64,
+    /// It did not answer when it was asked last.
+    is_down: AtomicBool,
 }
 
 /// How long a server that did not answer, or is about to stop, is tried last.
@@ -88,8 +92,17 @@ const AVOID: Duration = Duration::from_secs(10);
 
 impl Upstreams {
     pub(crate) fn new(urls: &[UpstreamUrl], within: Duration) -> Self {
-        let server = |url: &UpstreamUrl| Server { url: url.clone(), avoid_until: AtomicU64::new(0) };
-        Self { servers: urls.iter().map(server).collect(), began: Instant::now(), within }
+        let server = |url: &UpstreamUrl| Server {
+            url: url.clone(),
+            avoid_until: AtomicU64::new(0),
+            is_down: AtomicBool::new(false),
+        };
+        Self {
+            servers: urls.iter().map(server).collect(),
+            turned_away: AtomicU64::new(0),
+            began: Instant::now(),
+            within,
+        }
     }
 
     /// The order in which to try: as they are listed, those to be avoided last.
@@ -108,6 +121,29 @@ impl Upstreams {
     pub(crate) fn avoid(&self, index: usize) {
         let until = self.millis() + AVOID.as_millis() as u64;
         self.servers[index].avoid_until.store(until, Ordering::Relaxed);
+    }
+
+    /// This one does not answer, and is tried last for a while. Told once an outage, however many clients come meanwhile.
+    pub(crate) fn found_down(&self, index: usize, error: &io::Error) {
+        self.avoid(index);
+        if !self.servers[index].is_down.swap(true, Ordering::Relaxed) {
+            tracing::warn!(server = %self.url(index), %error, "a NATS server does not answer");
+        }
+    }
+
+    /// This one answers.
+    pub(crate) fn found_up(&self, index: usize) {
+        let turned_away = self.turned_away.swap(0, Ordering::Relaxed);
+        if self.servers[index].is_down.swap(false, Ordering::Relaxed) {
+            tracing::warn!(server = %self.url(index), turned_away, "a NATS server answers again");
+        } else if turned_away > 0 {
+            tracing::warn!(server = %self.url(index), turned_away, "clients are connected again");
+        }
+    }
+
+    /// There is no server for a client.
+    pub(crate) fn turned_away(&self) {
+        self.turned_away.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(crate) async fn connect(&self, index: usize) -> io::Result<TcpStream> {

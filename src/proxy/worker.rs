@@ -134,13 +134,17 @@ async fn serve(worker: Rc<Worker>, client: std::net::TcpStream, peer: SocketAddr
     let opened = match tokio::net::TcpStream::from_std(client) {
         // In a box, as a connection keeps the room of what its task has ever waited for, and this is TLS and all.
         Ok(client) => Box::pin(session::open(client, peer, number, &worker)).await,
-        Err(error) => Err(error),
+        Err(error) => {
+            tracing::warn!(%peer, %error, "a client could not be served");
+            Err(error)
+        }
     };
     match opened {
         Ok(mut session) => session.run().await,
         Err(error) => {
             worker.counters.refused_upstream.add();
-            tracing::warn!(%peer, %error, "a client was let go: it could not be connected to a server");
+            // Why was told where it was found, and once: clients come again and again.
+            tracing::debug!(%peer, %error, "a client was let go: it could not be connected to a server");
         }
     }
     worker.wakers.borrow_mut().remove(&number);

@@ -17,18 +17,16 @@ pub(super) fn find(view: &View<'_, '_>, at: usize, handoff: &Handoff<'_>, found:
     }
     let spans = [sent.span.span_id];
     let made_good = |weight: f64| if view.may_be_made_good(at) { weight * MADE_GOOD } else { weight };
+    let subject = sent.span.attributes.text(names::MESSAGING_DESTINATION_NAME);
     if sent.had_no_responders() {
-        let to = sent
-            .span
-            .attributes
-            .text(names::MESSAGING_DESTINATION_NAME)
-            .map(|subject| format!(" for {subject}"))
-            .unwrap_or_default();
+        let to = subject.map(|subject| format!(" for {subject}")).unwrap_or_default();
         let attempt = if sent.number > 1 { format!(", to attempt {}, the last", sent.number) } else { String::new() };
         let words = format!("the server said \"no responders\"{to}{attempt}");
         found.push(Finding::task(at, MismatchKind::Undelivered, made_good(0.97)).says(words).shown_by(spans));
     } else if sent.tells_rungs() && (sent.reached(Rung::Sent) || sent.reached(Rung::Stored)) {
-        let words = "it was sent, and nobody is known to have received it: no receipt, no delivery, no result";
+        let it = subject.unwrap_or("it");
+        let words =
+            format!("it was sent, and nobody is known to have received {it}: no receipt, no delivery, no result");
         found.push(Finding::task(at, MismatchKind::Undelivered, made_good(0.95)).says(words).shown_by(spans));
     }
 }

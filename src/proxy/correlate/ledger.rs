@@ -273,7 +273,8 @@ impl Ledger {
         let Some(open) = self.open.get_mut(&id) else { return };
         match returned.what {
             Return::NoResponders => {
-                let why = "the server said that nobody subscribes to the subject (503)".to_owned();
+                let subject = open.sent.as_ref().map_or("the subject", |task| &*task.subject);
+                let why = format!("the server said that nobody subscribes to {subject} (503)");
                 open.undelivered = Some((returned.at, why));
             }
             Return::NotStored(why) => {

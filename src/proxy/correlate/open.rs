@@ -134,7 +134,10 @@ pub(super) struct Receiver {
     pub(super) climbs: Vec<Climb>,
     pub(super) size: u64,
     pub(super) hash: Option<ContentHash>,
-    pub(super) said: Option<Said>,
+    /// The hash that the message says it was sent with.
+    pub(super) said_hash: Option<ContentHash>,
+    /// What else it says, where the record of what was sent is not here to say it.
+    pub(super) said: Option<Box<Said>>,
     pub(super) result: Option<Content>,
     pub(super) quality: Option<Quality>,
     pub(super) read_back: Option<Intent>,
@@ -158,6 +161,11 @@ impl Receiver {
     pub(super) fn of(arrived: &Arrived, batch: &Batch, is_inferred: bool, sent: Option<&Task>) -> Self {
         let subject = batch.text(arrived.subject);
         let of_task = sent.map(|task| &task.subject).filter(|of_task| of_task.as_bytes() == subject);
+        let said_hash = arrived.said.as_ref().and_then(|said| said.hash);
+        let said = arrived.said.as_ref().filter(|_| sent.is_none()).map(|said| {
+            let (from, workflow) = (said.from.clone(), said.workflow.clone());
+            Box::new(Said { from, workflow, ..*said })
+        });
         let mut receiver = Self {
             number: arrived.receiver,
             session: arrived.session,
@@ -177,7 +185,8 @@ impl Receiver {
             climbs: Vec::with_capacity(2),
             size: arrived.size,
             hash: arrived.hash,
-            said: arrived.said.clone(),
+            said_hash,
+            said,
             result: None,
             quality: None,
             read_back: None,

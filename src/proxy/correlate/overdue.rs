@@ -90,7 +90,8 @@ impl Overdue {
             by_library: false,
             context: Some((task.trace.trace_id, task.trace.span_id, task.trace.sampled)),
         };
-        let overdue = |receiver: &Receiver| Receiver { said: Some(said()), mismatches: Vec::new(), ..receiver.clone() };
+        let overdue =
+            |receiver: &Receiver| Receiver { said: Some(Box::new(said())), mismatches: Vec::new(), ..receiver.clone() };
         let receivers: Vec<_> = receivers.iter().filter(|receiver| receiver.has_timed_out()).map(overdue).collect();
         (!receivers.is_empty()).then_some(Self {
             id: open.id,

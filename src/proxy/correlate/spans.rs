@@ -73,7 +73,7 @@ fn judge(
     now: Timestamp,
     life: &impl Fn(&Receiver) -> Life,
 ) {
-    let (sent_hash, sent_size) = (receiver.said.as_ref().and_then(|said| said.hash).or(task.hash), Some(task.size));
+    let (sent_hash, sent_size) = (receiver.said_hash.or(task.hash), Some(task.size));
     if let Some(hash) = receiver.hash {
         receiver.mismatches.extend(verify::content(sent_hash, sent_size, hash, receiver.size));
     }
@@ -236,7 +236,7 @@ pub(super) fn process(id: HandoffId, mut receiver: Receiver) -> Option<ProcessRe
         }
     }
     duplicated(&mut receiver);
-    let Said { from, workflow, parent, context: carried, .. } = said;
+    let Said { from, workflow, parent, context: carried, .. } = *said;
     let (trace_id, parent_span_id, sampled) =
         carried.unwrap_or((TraceId::from_bytes(*id.as_bytes()), SpanId::INVALID, true));
     let verdict = if receiver.mismatches.is_empty() { "unconfirmed" } else { "mismatched" };

@@ -78,9 +78,9 @@ impl Observer {
     pub(crate) fn new(rules: Arc<Rules>, session: SessionId, peer: SocketAddr) -> Self {
         tracing::trace!(session = session.number(), %peer, "a client is observed");
         Self {
+            names: Names::of_connection(rules.life, session.number()),
             rules,
             session,
-            names: Names::of_connection(session.number()),
             server: None,
             subscriptions: Subscriptions::default(),
             next_subscription: 0,
@@ -116,14 +116,15 @@ impl Observer {
     pub(crate) fn on_subscribe(&mut self, sid: &[u8], subject: &[u8], queue: Option<&[u8]>, _batch: &mut Batch) {
         self.next_subscription += 1;
         let number = self.rules.number((self.session, self.next_subscription));
-        self.subscriptions.add(sid, subject, queue, number, &self.rules);
+        let agent = self.rules.subscriber(subject, queue, self.names.has_own());
+        self.subscriptions.add(sid, queue, number, agent.clone());
         if self.rules.profiles.has(Profile::NatsMicro)
             && let Some(service) = profile::service(subject)
         {
             self.names.learn(Source::Service, name::sanitised(service));
         }
         if !self.rules.is_left_alone(subject) {
-            self.names.learn(Source::Subject, self.rules.subscriber(subject, queue));
+            self.names.learn(Source::Subject, agent);
             self.names.learn(Source::Group, queue.and_then(name::sanitised));
         }
     }

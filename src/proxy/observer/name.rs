@@ -58,9 +58,12 @@ enum BySubject {
 }
 
 impl Names {
-    pub(super) fn of_connection(number: u64) -> Self {
-        // A token of letters, digits and a hyphen.
-        let name = sanitised(format!("conn-{number}").as_bytes()).unwrap_or_else(|| Self::of_connection(0).name);
+    /// By its number, and by which life of the proxy it is of: else who came first after one start and who came first after
+    /// another would be one agent.
+    pub(super) fn of_connection(life: u16, number: u64) -> Self {
+        // A token of letters, digits and hyphens.
+        let name = sanitised(format!("conn-{life:04x}-{number}").as_bytes());
+        let name = name.unwrap_or_else(|| Self::of_connection(0, 0).name);
         Self { name, source: Source::Connection, by_subject: BySubject::None }
     }
 
@@ -74,6 +77,11 @@ impl Names {
             _ if source > self.source => (self.name, self.source) = (name, source),
             _ => {}
         }
+    }
+
+    /// Whether somebody chose a name for it: in its `CONNECT`, or for its service.
+    pub(super) fn has_own(&self) -> bool {
+        self.source >= Source::Connect
     }
 
     pub(super) fn name(&self) -> &AgentName {
@@ -108,8 +116,8 @@ mod tests {
     #[test]
     fn the_stronger_source_names_the_session_whatever_comes_first() {
         use Source::{Connect, Group, Service, Subject, User};
-        let mut names = Names::of_connection(7);
-        assert_eq!(*names.name(), "conn-7");
+        let mut names = Names::of_connection(0x3f2a, 7);
+        assert_eq!(*names.name(), "conn-3f2a-7");
         for (source, name, expected) in [
             (Group, "workers", "workers"),
             (Connect, "app", "app"),

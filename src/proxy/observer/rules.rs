@@ -46,6 +46,8 @@ pub(crate) struct Rules {
     pub(crate) open_handoffs: usize,
     pub(crate) telemetry: Telemetry,
     pub(crate) load: Load,
+    /// Stands for this start of the proxy, as good as never for another.
+    pub(crate) life: u16,
     keys: RandomState,
 }
 
@@ -75,6 +77,7 @@ impl Rules {
             open_handoffs: 8192,
             telemetry,
             load: Load::default(),
+            life: fastrand::u16(..),
             keys: RandomState::new(),
         }
     }
@@ -143,8 +146,9 @@ impl Rules {
         route
     }
 
-    /// The agent that a subscription is of, where its subject or its group says so.
-    pub(super) fn subscriber(&self, subject: &[u8], group: Option<&[u8]>) -> Option<AgentName> {
+    /// The agent that a subscription is of, where its subject or its group says so. Of a connection that has a name of its
+    /// own, a profile's guess is none.
+    pub(super) fn subscriber(&self, subject: &[u8], group: Option<&[u8]>, has_own_name: bool) -> Option<AgentName> {
         if let Some(agent) = self.agents.iter().find_map(|pattern| pattern.name(subject)) {
             return name::sanitised(agent);
         }
@@ -154,7 +158,7 @@ impl Rules {
         {
             return name::sanitised(agent);
         }
-        if !self.is_left_alone(subject) && self.profiles.has(Profile::FastStream) {
+        if !has_own_name && !self.is_left_alone(subject) && self.profiles.has(Profile::FastStream) {
             return name::sanitised(group.unwrap_or(subject));
         }
         None
@@ -269,7 +273,7 @@ mod tests {
         assert!(rules.route(prompt).streams_back && !rules.route(b"agents.hb.cc.alice.s1").traced);
         rules.agents = vec![AgentPattern::new("agents.prompt.*.*.{agent}").unwrap()];
         assert_eq!(rules.route(prompt).agent.unwrap(), "s1");
-        assert_eq!(rules.subscriber(prompt, None).unwrap(), "s1");
+        assert_eq!(rules.subscriber(prompt, None, true).unwrap(), "s1");
     }
 
     #[test]

@@ -1,7 +1,6 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::rules::Rules;
 use crate::model::AgentName;
 
 /// Subscriptions of one session that are remembered. Those beyond it are the session's, without a name of their own.
@@ -35,12 +34,12 @@ pub(super) struct Subscription {
 }
 
 impl Subscriptions {
-    pub(super) fn add(&mut self, sid: &[u8], subject: &[u8], group: Option<&[u8]>, number: u64, rules: &Rules) {
+    /// A subscription of that agent, if it says.
+    pub(super) fn add(&mut self, sid: &[u8], group: Option<&[u8]>, number: u64, agent: Option<AgentName>) {
         // A second SUB with the same id is none to the server.
         if self.places.len() >= MOST || sid.len() > LONGEST_SID || self.places.contains_key(sid) {
             return;
         }
-        let agent = rules.subscriber(subject, group);
         let group = group.map(|group| String::from_utf8_lossy(group).into());
         let subscription = Subscription { number, agent, group, left: None, seen: 0 };
         let place = match self.free.pop() {
@@ -107,14 +106,12 @@ impl Subscriptions {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::telemetry::Telemetry;
 
     #[test]
     fn a_subscription_ends_when_told_or_after_its_number_of_messages() {
-        let rules = Rules::new(Telemetry::off());
         let mut subscriptions = Subscriptions::default();
         for sid in [b"1", b"2", b"3"] {
-            subscriptions.add(sid, b"a", Some(b"workers"), 7, &rules);
+            subscriptions.add(sid, Some(b"workers"), 7, None);
         }
         assert_eq!(
             subscriptions.take(b"1").and_then(|place| subscriptions.at(place)).unwrap().group.as_deref(),

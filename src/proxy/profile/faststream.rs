@@ -4,9 +4,11 @@
 /// The header with the reply subject of a request over JetStream.
 pub(crate) const REPLY_TO: &str = "reply_to";
 
-/// Whether a connection has the name that the framework gives to all: `faststream-` and its version.
+/// Whether a connection has the name that the framework gives to all: `faststream-` and its version, which begins with a
+/// digit.
 pub(crate) fn is_default_name(name: &str) -> bool {
-    name.starts_with("faststream-")
+    name.strip_prefix("faststream-")
+        .is_some_and(|version| version.starts_with(|first: char| first.is_ascii_digit()) && version.contains('.'))
 }
 
 #[cfg(test)]
@@ -16,6 +18,9 @@ mod tests {
     #[test]
     fn a_name_of_ones_own_is_told_from_the_frameworks() {
         assert!(is_default_name("faststream-0.6.0"));
-        assert!(!is_default_name("writer"));
+        assert!(is_default_name("faststream-0.7.8rc1"));
+        assert!(
+            !is_default_name("writer") && !is_default_name("faststream-writer") && !is_default_name("faststream-2")
+        );
     }
 }

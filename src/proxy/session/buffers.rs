@@ -12,6 +12,9 @@ const SPARE: usize = 2;
 /// Largest buffer that is kept: one that has held a frame of 1 MiB.
 const KEPT_BYTES: usize = (1 << 20) + READ_BYTES;
 
+/// How many buffers of the usual size come back before a larger one is let go: until then, the next large frame is likely.
+const LARGE_FOR: u32 = 1024;
+
 /// A piece of what is to be written: of the bytes that were read, or of those that were made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Piece {
@@ -26,6 +29,10 @@ const OWN_SLICE: usize = 4096;
 #[derive(Debug, Default)]
 pub(crate) struct Buffers {
     spare: Vec<Vec<u8>>,
+    /// One that has held a large frame, for the next one.
+    large: Option<Vec<u8>>,
+    /// Buffers that came back since `large` was used.
+    since_large: u32,
     pub(crate) out: Output,
     pub(crate) ahead: Ahead,
 }
@@ -36,10 +43,33 @@ impl Buffers {
         self.spare.pop().unwrap_or_else(|| vec![0; READ_BYTES])
     }
 
+    /// A buffer of so many bytes at least, for a frame for which the usual one is too short, with what is in that one.
+    pub(crate) fn exchange(&mut self, usual: Vec<u8>, len: usize) -> Vec<u8> {
+        let mut larger = match &self.large {
+            _ if len <= READ_BYTES => self.lend(),
+            Some(large) if large.len() >= len => self.large.take().unwrap_or_default(),
+            _ => vec![0; len.next_multiple_of(READ_BYTES)],
+        };
+        larger[..usual.len()].copy_from_slice(&usual);
+        self.take_back(usual);
+        larger
+    }
+
     /// Takes a buffer back.
     pub(crate) fn take_back(&mut self, buffer: Vec<u8>) {
-        if self.spare.len() < SPARE && buffer.len() <= KEPT_BYTES {
+        if buffer.len() > READ_BYTES {
+            if buffer.len() <= KEPT_BYTES {
+                self.large = Some(buffer);
+                self.since_large = 0;
+            }
+            return;
+        }
+        if self.spare.len() < SPARE && buffer.len() == READ_BYTES {
             self.spare.push(buffer);
+        }
+        self.since_large += 1;
+        if self.since_large >= LARGE_FOR {
+            self.large = None;
         }
     }
 }
@@ -119,5 +149,25 @@ mod tests {
         let mut buffers = Buffers::default();
         buffers.take_back(vec![0; KEPT_BYTES + 1]);
         assert_eq!(buffers.lend().len(), READ_BYTES);
+        assert_eq!(buffers.exchange(vec![7; 10], KEPT_BYTES).len(), KEPT_BYTES);
+    }
+
+    #[test]
+    fn a_large_buffer_is_for_large_frames_and_is_let_go_when_there_are_none() {
+        let mut buffers = Buffers::default();
+        let usual = buffers.lend();
+        let mut large = buffers.exchange([usual.as_slice(), &[]].concat(), READ_BYTES + 1);
+        assert_eq!(large.len(), 2 * READ_BYTES);
+        large[READ_BYTES] = 1;
+        buffers.take_back(large);
+        assert_eq!(buffers.lend().len(), READ_BYTES, "who needs no large one gets none");
+        let again = buffers.exchange(vec![7; 3], 2 * READ_BYTES);
+        assert_eq!((&again[..3], again[READ_BYTES]), (&[7; 3][..], 1), "the same as before");
+        buffers.take_back(again);
+        for _ in 0..LARGE_FOR {
+            let usual = buffers.lend();
+            buffers.take_back(usual);
+        }
+        assert!(buffers.large.is_none());
     }
 }

@@ -45,44 +45,52 @@ fn tls_failed(worker: &Worker, error: io::Error) -> io::Error {
     error
 }
 
-/// The first server that answers: one that speaks, or one that waits for a client which does.
+/// The first server that answers.
 async fn connect(client: &TcpStream, worker: &Worker) -> io::Result<(usize, TcpStream)> {
-    let shared = &worker.shared;
+    let upstreams = &worker.shared.upstreams;
     let mut last = io::Error::from(io::ErrorKind::NotConnected);
-    for upstream in shared.upstreams.order() {
-        let failed = match shared.upstreams.connect(upstream).await {
-            // This one waits for our TLS.
-            Ok(server) if shared.upstreams.url(upstream).tls && shared.tls.upstream_first => {
+    for upstream in upstreams.order() {
+        match reach(upstream, client, worker).await {
+            Ok(server) => {
+                upstreams.found_up(upstream);
                 return Ok((upstream, server));
             }
-            Ok(server) => {
-                let speaks = async {
-                    tokio::select! {
-                        ready = server.readable() => ready,
-                        ready = client.readable() => ready,
-                    }
-                };
-                let mut first = [0];
-                match tokio::time::timeout(shared.config.connect_within, speaks).await {
-                    // One that hangs up at once is about to stop, or full.
-                    Ok(Ok(())) => match server.try_io(tokio::io::Interest::READABLE, || peek(&server, &mut first)) {
-                        Ok(0) => io::ErrorKind::UnexpectedEof.into(),
-                        Ok(_) => return Ok((upstream, server)),
-                        Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok((upstream, server)),
-                        Err(error) => error,
-                    },
-                    Ok(Err(error)) => error,
-                    Err(_) => io::Error::new(io::ErrorKind::TimedOut, "it accepted, and said nothing"),
-                }
+            Err(failed) => {
+                worker.counters.upstream_failures.add();
+                upstreams.found_down(upstream, &failed);
+                last = failed;
             }
-            Err(error) => error,
-        };
-        worker.counters.upstream_failures.add();
-        shared.upstreams.avoid(upstream);
-        tracing::warn!(server = %shared.upstreams.url(upstream), error = %failed, "a NATS server does not answer");
-        last = failed;
+        }
     }
+    upstreams.turned_away();
     Err(last)
+}
+
+/// A server that speaks, or that waits for a client which does.
+async fn reach(upstream: usize, client: &TcpStream, worker: &Worker) -> io::Result<TcpStream> {
+    let shared = &worker.shared;
+    let server = shared.upstreams.connect(upstream).await?;
+    // This one waits for our TLS.
+    if shared.upstreams.url(upstream).tls && shared.tls.upstream_first {
+        return Ok(server);
+    }
+    let speaks = async {
+        tokio::select! {
+            ready = server.readable() => ready,
+            ready = client.readable() => ready,
+        }
+    };
+    match tokio::time::timeout(shared.config.connect_within, speaks).await {
+        Ok(ready) => ready?,
+        Err(_) => return Err(io::Error::new(io::ErrorKind::TimedOut, "it accepted, and said nothing")),
+    }
+    // One that hangs up at once is about to stop, or full.
+    match server.try_io(tokio::io::Interest::READABLE, || peek(&server, &mut [0])) {
+        Ok(0) => Err(io::ErrorKind::UnexpectedEof.into()),
+        Ok(_) => Ok(server),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(server),
+        Err(error) => Err(error),
+    }
 }
 
 fn peek(server: &TcpStream, into: &mut [u8]) -> io::Result<usize> {

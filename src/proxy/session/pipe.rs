@@ -157,7 +157,7 @@ impl Pipe {
             self.start = 0;
             let wanted = self.end + self.missing.max(ROOM);
             if self.buffer.len() < wanted {
-                self.buffer.resize(wanted.next_multiple_of(READ_BYTES), 0);
+                self.buffer = shared.exchange(std::mem::take(&mut self.buffer), wanted);
             }
         }
         whole_frames(self.buffer.len() - self.end, self.missing, self.usual)

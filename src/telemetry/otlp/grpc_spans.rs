@@ -10,7 +10,7 @@ use tonic::transport::{Channel, ClientTlsConfig, Endpoint};
 use tonic::{Code, Request, Status};
 use tonic_types::StatusExt;
 
-use super::transport::{Failure, Sending, again_and_again, partial_success};
+use super::transport::{Failure, Sending, Taking, again_and_again, partial_success};
 use super::{Attempts, OtlpTransport, Signal, compression, grpc, http};
 use crate::telemetry::TelemetryError;
 
@@ -21,6 +21,7 @@ pub(super) struct GrpcSpans<I> {
     client: Grpc<Channel>,
     stamp: I,
     budget: Duration,
+    taking: Taking,
 }
 
 /// Must be called within the tokio runtime that is to drive it; does not connect yet.
@@ -41,7 +42,7 @@ pub(super) fn grpc_spans(
     if compression::wants_gzip()? {
         client = client.send_compressed(CompressionEncoding::Gzip).accept_compressed(CompressionEncoding::Gzip);
     }
-    Ok(GrpcSpans { client, stamp: grpc::stamp(signal, attempts)?, budget })
+    Ok(GrpcSpans { client, stamp: grpc::stamp(signal, attempts)?, budget, taking: Taking::at(url) })
 }
 
 impl<I: Interceptor + Clone> GrpcSpans<I> {
@@ -61,7 +62,7 @@ impl<I: Interceptor + Clone> GrpcSpans<I> {
 impl<I: Interceptor + Clone + Send + Sync + 'static> OtlpTransport for GrpcSpans<I> {
     fn send(&self, request: Bytes, _spans: usize) -> Sending<'_> {
         Box::pin(async move {
-            let answer = again_and_again(self.budget, || self.attempt(request.clone())).await?;
+            let answer = again_and_again(self.budget, &self.taking, || self.attempt(request.clone())).await?;
             partial_success(&answer);
             Ok(())
         })

@@ -8,7 +8,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use opentelemetry_http::{HttpClient, ResponseBodyTooLarge};
 
-use super::transport::{Failure, Sending, again_and_again, partial_success};
+use super::transport::{Failure, Sending, Taking, again_and_again, partial_success};
 use super::{Attempts, OtlpTransport, Signal, compression, http};
 use crate::telemetry::TelemetryError;
 
@@ -19,6 +19,7 @@ pub(super) struct HttpSpans {
     url: Uri,
     gzip: bool,
     budget: Duration,
+    taking: Taking,
 }
 
 impl HttpSpans {
@@ -29,7 +30,8 @@ impl HttpSpans {
         attempts: &Attempts,
     ) -> Result<Self, TelemetryError> {
         let client = http::Client::new(&url, signal, attempts)?;
-        Ok(Self { client, url, gzip: compression::wants_gzip()?, budget })
+        let taking = Taking::at(&url);
+        Ok(Self { client, url, gzip: compression::wants_gzip()?, budget, taking })
     }
 
     async fn attempt(&self, body: Bytes) -> Result<Bytes, Failure> {
@@ -64,7 +66,7 @@ impl OtlpTransport for HttpSpans {
     fn send(&self, request: Bytes, _spans: usize) -> Sending<'_> {
         Box::pin(async move {
             let body = if self.gzip { zipped(&request) } else { request };
-            let answer = again_and_again(self.budget, || self.attempt(body.clone())).await?;
+            let answer = again_and_again(self.budget, &self.taking, || self.attempt(body.clone())).await?;
             partial_success(&answer);
             Ok(())
         })

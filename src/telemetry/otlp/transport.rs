@@ -1,8 +1,10 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use ::http::Uri;
 use bytes::Bytes;
 use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
 use tokio::time::Instant;
@@ -33,9 +35,43 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 const LONGEST_ASKED_FOR: Duration = Duration::from_secs(30);
 const JITTER_MILLIS: u64 = 100;
 
+/// Whether a collector takes spans, and what the log was told of it: a line where it stops, and one where it goes on.
+#[derive(Debug)]
+pub(super) struct Taking {
+    endpoint: String,
+    is_interrupted: AtomicBool,
+}
+
+impl Taking {
+    pub(super) fn at(url: &Uri) -> Self {
+        // Without user and query, which may hold secrets.
+        let (scheme, host) = (url.scheme_str().unwrap_or("http"), url.host().unwrap_or_default());
+        let port = url.port_u16().map(|port| format!(":{port}")).unwrap_or_default();
+        let endpoint = format!("{scheme}://{host}{port}{}", url.path());
+        Self { endpoint, is_interrupted: AtomicBool::new(false) }
+    }
+
+    /// An attempt failed, which was not the first: one alone is no outage.
+    fn failed(&self, error: &str) {
+        if !self.is_interrupted.swap(true, Ordering::Relaxed) {
+            tracing::warn!(endpoint = %self.endpoint, error, "spans wait: the collector does not take them");
+        }
+    }
+
+    fn succeeded(&self) {
+        if self.is_interrupted.swap(false, Ordering::Relaxed) {
+            tracing::warn!(endpoint = %self.endpoint, "the collector takes spans again");
+        }
+    }
+}
+
 /// Attempts until one succeeds, one fails for good, or the next would begin after `budget`. Time is the bound here, not
 /// a count.
-pub(super) async fn again_and_again<T, F>(budget: Duration, mut attempt: impl FnMut() -> F) -> Result<T, OTelSdkError>
+pub(super) async fn again_and_again<T, F>(
+    budget: Duration,
+    taking: &Taking,
+    mut attempt: impl FnMut() -> F,
+) -> Result<T, OTelSdkError>
 where
     F: Future<Output = Result<T, Failure>>,
 {
@@ -43,10 +79,16 @@ where
     let (mut pause, mut longest) = (FIRST_PAUSE, LONGEST_PAUSE);
     loop {
         let (text, asked) = match attempt().await {
-            Ok(done) => return Ok(done),
+            Ok(done) => {
+                taking.succeeded();
+                return Ok(done);
+            }
             Err(Failure::Final(text)) => return Err(OTelSdkError::InternalFailure(text)),
             Err(Failure::Passing(text, asked)) => (text, asked),
         };
+        if pause > FIRST_PAUSE {
+            taking.failed(&text);
+        }
         if let Some(asked) = asked.map(|asked| asked.min(LONGEST_ASKED_FOR)) {
             // It may ask for a longer pause, not for a shorter one.
             pause = pause.max(asked);
@@ -84,7 +126,7 @@ mod tests {
 
     async fn attempts(budget: Duration, failure: fn() -> Failure) -> (u32, Duration) {
         let (count, begun) = (Cell::new(0), Instant::now());
-        let result: Result<(), _> = again_and_again(budget, || {
+        let result: Result<(), _> = again_and_again(budget, &Taking::at(&Uri::from_static("http://a:1")), || {
             count.set(count.get() + 1);
             std::future::ready(Err(failure()))
         })

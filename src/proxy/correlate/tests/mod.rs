@@ -106,6 +106,7 @@ impl Stage {
         // Records pass by telemetry here: they are taken from the ledger.
         let telemetry = Telemetry::builder().otlp_http("http://127.0.0.1:1").build().unwrap();
         let mut rules = Rules::new(telemetry.clone());
+        rules.life = 0x3f2a;
         change(&mut rules);
         let rules = Arc::new(rules);
         let now = Timestamp::from_unix_nanos(1_772_359_202_000_000_000);

@@ -20,7 +20,7 @@ fn an_agent_without_a_name_is_called_after_its_connection_for_as_long_as_it_last
     let mut nameless = stage.agent("");
     let names: Vec<_> =
         (0..2).map(|_| stage.publish(&mut nameless, &Message::to("t", "x")).envelope().from.unwrap()).collect();
-    assert_eq!(names.iter().map(|name| name.as_str()).collect::<Vec<_>>(), ["conn-1", "conn-1"]);
+    assert_eq!(names.iter().map(|name| name.as_str()).collect::<Vec<_>>(), ["conn-3f2a-1", "conn-3f2a-1"]);
 }
 
 #[test]
@@ -29,7 +29,7 @@ fn a_token_is_never_taken_for_a_name() {
     let mut agent = stage.agent("");
     let connect = Connect { user: "s3cr3t-token".to_owned(), ..Connect::default() };
     agent.observer.on_connect(&connect, &mut agent.batch);
-    assert_eq!(stage.publish(&mut agent, &Message::to("t", "x")).envelope().from.unwrap(), "conn-1");
+    assert_eq!(stage.publish(&mut agent, &Message::to("t", "x")).envelope().from.unwrap(), "conn-3f2a-1");
 }
 
 #[test]

@@ -66,6 +66,20 @@ fn each_subscription_of_a_faststream_application_is_an_agent() {
 }
 
 #[test]
+fn a_connection_with_a_name_of_its_own_keeps_it_under_the_profile_of_faststream() {
+    let mut stage = Stage::with(|rules| rules.profiles = [Profile::FastStream].into_iter().collect());
+    let (mut planner, mut worker) = (stage.agent("planner"), stage.agent("summarizer"));
+    worker.subscribe("1", "summarize", Some("workers"));
+    let sent = stage.publish(&mut planner, &Message::to("summarize", "x").reply("_INBOX.x.1"));
+    stage.deliver(&mut worker, "1", &sent);
+    let next = stage.publish(&mut worker, &Message::to("archive", "y"));
+    assert_eq!(next.envelope().from.unwrap(), "summarizer");
+    stage.publish(&mut worker, &Message::to("_INBOX.x.1", "z"));
+    let records = stage.handoffs(&mut [&mut planner, &mut worker]);
+    assert_eq!(records.iter().map(to).collect::<Vec<_>>(), ["summarizer", ""]);
+}
+
+#[test]
 fn a_request_of_faststream_over_jetstream_is_answered_where_its_header_says() {
     let mut stage = Stage::with(|rules| rules.profiles = [Profile::FastStream].into_iter().collect());
     let (mut client, mut app) = (stage.agent("client"), stage.agent("app"));

@@ -28,6 +28,7 @@ fn a_request_to_nobody_is_undelivered_at_once() {
     stage.pass(GRACE);
     let record = handoffs(stage.records()).remove(0);
     assert_eq!((found(&record), rungs(&record)), (vec![MismatchKind::Undelivered], vec![Rung::Sent]));
+    assert_eq!(record.outcome.mismatches[0].evidence, "the server said that nobody subscribes to tasks (503)");
 }
 
 #[test]

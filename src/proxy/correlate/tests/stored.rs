@@ -113,9 +113,9 @@ fn a_handoff_that_another_instance_takes_over_is_signed_by_no_stranger() {
     let second = stage.deliver_stored(&mut other, 2, &sent);
     stage.publish(&mut other, &Message::to(second.reply.as_ref().unwrap(), "+ACK"));
     let record = stage.handoff(&mut [&mut planner, &mut one, &mut other]);
-    assert_eq!(to(&record), "conn-3");
+    assert_eq!(to(&record), "conn-3f2a-3");
     let in_progress = record.outcome.climbs.iter().find(|climb| climb.rung == Rung::InProgress).unwrap();
     assert_eq!(in_progress.by, None, "the bus saw it; that the other one did it is no misrouting");
     let completed = record.outcome.climbs.iter().find(|climb| climb.rung == Rung::Completed).unwrap();
-    assert_eq!(completed.by.as_ref().unwrap().as_str(), "conn-3");
+    assert_eq!(completed.by.as_ref().unwrap().as_str(), "conn-3f2a-3");
 }

@@ -106,6 +106,24 @@ fn an_answer_that_is_in_time_and_heard_of_later_is_in_time() {
 }
 
 #[test]
+fn of_handoffs_without_their_answer_the_last_are_kept_and_no_more() {
+    let mut stage = Stage::with(|rules| rules.reply_within = Duration::from_secs(30));
+    let (mut planner, mut worker) = (stage.agent("planner"), stage.agent("worker"));
+    for n in 0..1025 {
+        let sent = stage.publish(&mut planner, &Message::to("tasks", "find").reply(&format!("_INBOX.x.{n}")));
+        stage.deliver(&mut worker, "1", &sent);
+    }
+    stage.ship(&mut [&mut planner, &mut worker]);
+    stage.pass(Duration::from_secs(31));
+    assert_eq!(stage.records().len(), 1025);
+    for (n, told) in [(0, 0), (1, 1), (1024, 1)] {
+        stage.publish(&mut worker, &Message::to(&format!("_INBOX.x.{n}"), "found"));
+        stage.ship(&mut [&mut worker]);
+        assert_eq!(processes(stage.records()).len(), told, "{n}");
+    }
+}
+
+#[test]
 fn an_answer_that_is_later_than_anybody_waits_for_is_forgotten() {
     let mut stage = Stage::with(|rules| rules.reply_within = Duration::from_secs(3));
     let (mut planner, mut worker) = (stage.agent("planner"), stage.agent("worker"));

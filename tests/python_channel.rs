@@ -31,6 +31,11 @@ fn sender(server: &NatsServer, options: &[&str]) -> Option<Peer> {
     python::spawn("peer.py", &[&fixed[..], &what[..], options].concat())
 }
 
+/// The Python agent that the contract's document shows.
+fn of_the_document(role: &str, server: &NatsServer) -> Option<Peer> {
+    python::spawn("contract.py", &[role, &server.url(), &intent().to_string()])
+}
+
 fn parse(line: &str) -> Value {
     serde_json::from_str(line).unwrap()
 }
@@ -119,4 +124,32 @@ async fn bytes_that_python_spoils_are_found_by_rust() {
     offer.refuse(Refusal::Corrupted).await.unwrap();
     let learnt = parse(&python.expect("LEARNT"));
     assert!(learnt["mismatches"].as_array().unwrap().contains(&json!("corrupted")), "{learnt:#}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_researcher_of_the_document_reads_back_and_completes() {
+    let Some(newsroom) = Newsroom::open().await else { return };
+    let Some(mut python) = of_the_document("researcher", &newsroom.server) else { return };
+    python.expect("READY");
+    let receipt = newsroom.planner.hand_off("researcher", task()).await.unwrap();
+    assert_eq!(receipt.verdict().await, Verdict::Agreed { readback: intent() });
+    assert_eq!(receipt.result::<Value>().await.unwrap().used()["sources"][0], "https://example.org/1");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_planner_of_the_document_learns_of_a_result_and_of_a_task_that_is_dropped() {
+    let Some(newsroom) = Newsroom::open().await else { return };
+    let mut inbox = newsroom.inbox("researcher").await;
+    for dropped in [false, true] {
+        let Some(mut python) = of_the_document("planner", &newsroom.server) else { return };
+        let taken = next(&mut inbox).await.read_back(intent()).await.unwrap();
+        if dropped {
+            drop(taken);
+        } else {
+            taken.complete(&json!(7)).await.unwrap();
+        }
+        let learnt = parse(&python.expect("LEARNT"));
+        let (rung, data) = if dropped { ("failed", Value::Null) } else { ("understood", json!(7)) };
+        assert_eq!(learnt, json!({"rung": rung, "agrees": true, "whole": true, "data": data}));
+    }
 }

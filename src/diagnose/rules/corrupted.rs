@@ -21,14 +21,25 @@ pub(super) fn find(_: &View<'_, '_>, at: usize, handoff: &Handoff<'_>, found: &m
                 let words = format!("{arrived} bytes of {size} arrived, and their hash differs");
                 Finding::task(at, MismatchKind::Truncated, 0.97).says(words)
             }
-            _ => Finding::task(at, MismatchKind::Corrupted, 0.97).says("the bytes that arrived have another hash"),
+            _ => {
+                let (sent, arrived) = (short(hash), short(taken.told.hash_received));
+                let words = format!("other bytes arrived ({arrived}) than were sent ({sent})");
+                Finding::task(at, MismatchKind::Corrupted, 0.97).says(words)
+            }
         }
     } else if let Some(kind) =
         [MismatchKind::Truncated, MismatchKind::Corrupted].into_iter().find(|k| handoff.declares(*k))
     {
-        Finding::task(at, kind, 0.95).says("a side says that the bytes are not those that were sent")
+        let side = if handoff.sent().is_some_and(|sent| sent.declares(kind)) { "sender" } else { "receiver" };
+        let words = format!("the {side}'s record says that the bytes that arrived are not those that were sent");
+        Finding::task(at, kind, 0.95).says(words)
     } else {
         return;
     };
     found.push(finding.shown_by(handoff.span_ids()));
+}
+
+/// As much of a hash as tells it from others: `blake3:af1349b9`.
+fn short(hash: Option<&str>) -> &str {
+    hash.map_or("?", |hash| hash.get(..15).unwrap_or(hash))
 }

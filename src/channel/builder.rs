@@ -17,6 +17,7 @@ use crate::telemetry::Telemetry;
 use crate::telemetry::record::{AgentInfo, ServerAddress};
 use crate::verify::intent::Comparer;
 use crate::wire::MacKey;
+use crate::wire::names::CHANNEL_CONNECTION;
 
 /// Sets a channel up.
 ///
@@ -167,7 +168,7 @@ impl ChannelBuilder {
     pub async fn connect(mut self, server: &str) -> Result<Channel, ConnectError> {
         let channel = self.name.clone();
         let options = std::mem::take(&mut self.options)
-            .name(format!("wilco channel {channel}"))
+            .name(format!("{CHANNEL_CONNECTION}{channel}"))
             .event_callback(|event| async move { log(&event) });
         let addresses: Vec<&str> = server.split(',').map(str::trim).collect();
         let client = login::from_urls(server, options).connect(&addresses[..]).await.map_err(|source| {

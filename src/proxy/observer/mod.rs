@@ -49,6 +49,7 @@ use super::record::{Batch, Observed, ReplyKey, SessionId};
 use crate::model::{HandoffId, WorkflowId};
 use crate::nats::{Connect, Info};
 use crate::telemetry::record::ServerAddress;
+use crate::wire::names::CHANNEL_CONNECTION;
 
 /// Reply subjects of a session's own that do not look like inboxes and are remembered. Then all are forgotten.
 const MOST_AWAITED: usize = 4096;
@@ -62,6 +63,8 @@ pub(crate) struct Observer {
     server: Option<Arc<ServerAddress>>,
     subscriptions: Subscriptions,
     next_subscription: u64,
+    /// It is a channel of the library, on which several agents may be, each with a queue group of its name.
+    is_channel: bool,
     routes: Routes,
     taken: Taken,
     awaited: HashSet<ReplyKey>,
@@ -84,6 +87,7 @@ impl Observer {
             server: None,
             subscriptions: Subscriptions::default(),
             next_subscription: 0,
+            is_channel: false,
             routes: Routes::default(),
             taken: Taken::default(),
             awaited: HashSet::new(),
@@ -102,8 +106,9 @@ impl Observer {
 
     /// The client introduced itself.
     pub(crate) fn on_connect(&mut self, connect: &Connect, _batch: &mut Batch) {
+        self.is_channel = connect.name.starts_with(CHANNEL_CONNECTION);
         let is_everybodys = self.rules.profiles.has(Profile::FastStream) && profile::is_default_name(&connect.name);
-        if !is_everybodys {
+        if !is_everybodys && !self.is_channel {
             self.names.learn(Source::Connect, name::sanitised(connect.name.as_bytes()));
         }
         // Without a password, the user's name may be a token.
@@ -116,7 +121,8 @@ impl Observer {
     pub(crate) fn on_subscribe(&mut self, sid: &[u8], subject: &[u8], queue: Option<&[u8]>, _batch: &mut Batch) {
         self.next_subscription += 1;
         let number = self.rules.number((self.session, self.next_subscription));
-        let agent = self.rules.subscriber(subject, queue, self.names.has_own());
+        let of_channel = if self.is_channel { queue.and_then(name::sanitised) } else { None };
+        let agent = self.rules.subscriber(subject, queue, self.names.has_own()).or(of_channel);
         self.subscriptions.add(sid, queue, number, agent.clone());
         if self.rules.profiles.has(Profile::NatsMicro)
             && let Some(service) = profile::service(subject)

@@ -39,3 +39,21 @@ fn an_agent_may_say_its_name_itself() {
     let sent = stage.publish(&mut agent, &Message::to("t", "x").header("Wilco-From", "critic"));
     assert_eq!(sent.envelope().from.unwrap(), "critic");
 }
+
+#[test]
+fn each_agent_of_a_channel_is_called_by_its_queue_group_under_any_profile() {
+    for profiles in [vec![], vec![Profile::FastStream]] {
+        let mut stage = Stage::with(|rules| rules.profiles = profiles.into_iter().collect());
+        let (mut planner, mut newsroom) = (stage.agent("planner"), stage.agent("wilco channel newsroom"));
+        for agent in ["editor", "critic"] {
+            newsroom.subscribe(agent, &format!("wilco.newsroom.{agent}"), Some(agent));
+        }
+        let mut told = Vec::new();
+        for agent in ["critic", "editor"] {
+            let sent = stage.publish(&mut planner, &Message::to(&format!("wilco.newsroom.{agent}"), "x"));
+            stage.deliver(&mut newsroom, agent, &sent);
+            told.push(to(&stage.handoff(&mut [&mut planner, &mut newsroom])).to_owned());
+        }
+        assert_eq!(told, ["critic", "editor"]);
+    }
+}

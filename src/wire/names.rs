@@ -23,7 +23,7 @@ pub const WILCO_READBACK: &str = "Wilco-Readback";
 /// Plain header on a reply: `0.83; by=schema`.
 pub const WILCO_QUALITY: &str = "Wilco-Quality";
 /// How the connection of a channel calls itself, before the channel's name: no name of an agent.
-pub(crate) const CHANNEL_CONNECTION: &str = "wilco channel ";
+pub const CHANNEL_CONNECTION: &str = "wilco channel ";
 /// Why a NATS service could not answer, in words (NATS micro, ADR-32).
 pub const NATS_SERVICE_ERROR: &str = "Nats-Service-Error";
 /// Why a NATS service could not answer, as a number (NATS micro, ADR-32).

@@ -126,9 +126,7 @@ impl Delivery {
 
     /// The process span, as the parent of what is done within the task.
     pub(crate) fn span_context(&self) -> SpanContext {
-        let SpanPlace { trace_id, span_id, trace_state, sampled, .. } = &self.place;
-        let flags = if *sampled { TraceFlags::SAMPLED } else { TraceFlags::NOT_SAMPLED };
-        SpanContext::new(*trace_id, *span_id, flags, false, trace_state.clone())
+        self.place.context()
     }
 
     pub(crate) fn found(&self) -> Vec<Mismatch> {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_nats::client::PublishErrorKind;
 use async_nats::{HeaderMap, HeaderName, HeaderValue, Subject};
 use opentelemetry::baggage::BaggageExt;
-use opentelemetry::trace::{SpanContext, TraceContextExt, TraceFlags, TraceState};
+use opentelemetry::trace::{SpanContext, TraceContextExt, TraceState};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
@@ -262,9 +262,7 @@ fn place(
 
 fn trace_headers(place: &SpanPlace, is_carried: bool, headers: &mut HeaderMap) {
     if !is_carried {
-        let flags = if place.sampled { TraceFlags::SAMPLED } else { TraceFlags::NOT_SAMPLED };
-        let context = SpanContext::new(place.trace_id, place.span_id, flags, false, place.trace_state.clone());
-        trace::inject(&context, &mut carrier::Into(headers));
+        trace::inject(&place.context(), &mut carrier::Into(headers));
     }
 }
 

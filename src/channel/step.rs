@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState};
+use opentelemetry::trace::{SpanId, TraceContextExt, TraceId, TraceState};
 
 use super::delivery::Delivery;
 use super::hub::Hub;
@@ -136,10 +136,7 @@ impl StepSpan {
 
     /// The step as an OpenTelemetry context, to be the parent of the application's own spans.
     pub fn trace_context(&self) -> opentelemetry::Context {
-        let place = self.place();
-        let flags = if place.sampled { TraceFlags::SAMPLED } else { TraceFlags::NOT_SAMPLED };
-        let span = SpanContext::new(place.trace_id, place.span_id, flags, false, place.trace_state.clone());
-        opentelemetry::Context::current().with_remote_span_context(span)
+        opentelemetry::Context::current().with_remote_span_context(self.place().context())
     }
 
     /// Ends the step; gives the id of its span.

@@ -5,7 +5,7 @@ mod lent;
 use std::sync::Arc;
 use std::time::Duration;
 
-use opentelemetry::trace::{SpanContext, SpanId, TraceId, TraceState};
+use opentelemetry::trace::{SpanContext, SpanId, TraceFlags, TraceId, TraceState};
 
 use crate::model::{
     AgentName, Climb, ContentHash, Context, Evidence, HandoffId, HandoffKind, InstanceId, Intent, Mismatch, Quality,
@@ -60,6 +60,17 @@ pub struct SpanPlace {
     pub trace_state: TraceState,
     /// The sampled flag. A record with a finding is exported regardless.
     pub sampled: bool,
+}
+
+impl SpanPlace {
+    /// The span's own context, as it is handed on.
+    pub(crate) fn context(&self) -> SpanContext {
+        SpanContext::new(self.trace_id, self.span_id, self.flags(), false, self.trace_state.clone())
+    }
+
+    pub(crate) fn flags(&self) -> TraceFlags {
+        TraceFlags::default().with_sampled(self.sampled)
+    }
 }
 
 /// What both sides know of a handoff.

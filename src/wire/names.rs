@@ -1,4 +1,4 @@
-//! Every header name that Wilco reads or writes, once.
+//! Every header name that Wilco reads or writes, once, and the name by which a channel's connection is known.
 //!
 //! NATS header names are case-sensitive; these spellings are the contract.
 

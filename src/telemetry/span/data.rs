@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use opentelemetry::trace::{Event, Link, SpanContext, SpanId, Status, TraceFlags};
+use opentelemetry::trace::{Event, Link, SpanContext, SpanId, Status};
 use opentelemetry::{Array, InstrumentationScope, KeyValue, Value};
 use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanLinks};
 
@@ -47,10 +47,9 @@ impl DataWriter {
 
 impl Writer for DataWriter {
     fn begin(&mut self, place: &SpanPlace, shape: Shape<'_>) {
-        let flags = if place.sampled { TraceFlags::SAMPLED } else { TraceFlags::NOT_SAMPLED };
         self.attributes = Vec::with_capacity(ROOM);
         self.span = Some(SpanData {
-            span_context: SpanContext::new(place.trace_id, place.span_id, flags, false, place.trace_state.clone()),
+            span_context: place.context(),
             parent_span_id: place.parent_span_id,
             parent_span_is_remote: place.parent_is_remote && place.parent_span_id != SpanId::INVALID,
             span_kind: shape.kind,

@@ -3,7 +3,7 @@
 //! Numbers are those of `opentelemetry/proto/trace/v1/trace.proto`. A message that is written within another stands
 //! behind its length, which is known when it is done; see [`Buffer::close`].
 
-use opentelemetry::trace::{SpanContext, SpanId, SpanKind, TraceFlags};
+use opentelemetry::trace::{SpanContext, SpanId, SpanKind};
 
 use super::shared::Remembered;
 use super::text::Text;
@@ -116,9 +116,8 @@ impl Writer for ProtoWriter {
         out.fixed64(field(7, FIXED64), shape.started.unix_nanos());
         // A clock that was set back in between must not make a span of negative length.
         out.fixed64(field(8, FIXED64), shape.ended.max(shape.started).unix_nanos());
-        let sampled = if place.sampled { TraceFlags::SAMPLED } else { TraceFlags::NOT_SAMPLED };
         let remote = if place.parent_is_remote && has_parent { IS_REMOTE } else { 0 };
-        let flags = u32::from(sampled.to_u8()) | HAS_IS_REMOTE | remote;
+        let flags = u32::from(place.flags().to_u8()) | HAS_IS_REMOTE | remote;
         // Field 16, fixed32: the first that needs two bytes.
         out.0.extend_from_slice(&[0x85, 0x01]);
         out.0.extend_from_slice(&flags.to_le_bytes());
